@@ -1,0 +1,74 @@
+namespace Virtigo.Host;
+
+/// <summary>Every directory that Virtigo owns on the host. One place decides; nothing else builds such a path.</summary>
+public sealed class HostPaths
+{
+    /// <summary>Creates the set of paths.</summary>
+    /// <param name="cache">Things that can be fetched or made again.</param>
+    /// <param name="data">Images.</param>
+    /// <param name="state">Reports of failures, learnt timings.</param>
+    /// <param name="config">The user's configuration.</param>
+    /// <param name="runtime">Sockets; short, since a unix socket's path has at most 107 bytes.</param>
+    public HostPaths(string cache, string data, string state, string config, string runtime)
+    {
+        (Cache, Data, State, Config, Runtime) = (cache, data, state, config, runtime);
+    }
+
+    /// <summary>The root of everything that can be fetched or made again.</summary>
+    public string Cache { get; }
+
+    /// <summary>The root of what cannot be recreated without an install.</summary>
+    public string Data { get; }
+
+    /// <summary>Reports of failures, learnt timings.</summary>
+    public string State { get; }
+
+    /// <summary>The folder of the user's configuration.</summary>
+    public string Config { get; }
+
+    /// <summary>The folder for sockets.</summary>
+    public string Runtime { get; }
+
+    /// <summary>Downloaded files, addressed by their SHA-256.</summary>
+    public string Pool => Path.Combine(Cache, "pool");
+
+    /// <summary>Verified indices and installer builds, ready for use.</summary>
+    public string Installers => Path.Combine(Cache, "installers");
+
+    /// <summary>The image store.</summary>
+    public string Images => Path.Combine(Data, "images");
+
+    /// <summary>Work in progress, on the same file system as the images so that sealing is a rename.</summary>
+    public string Work => Path.Combine(Data, "work");
+
+    /// <summary>One folder per failed build.</summary>
+    public string Reports => Path.Combine(State, "reports");
+
+    /// <summary>The user's configuration file.</summary>
+    public string ConfigFile => Path.Combine(Config, "config.yml");
+
+    /// <summary>
+    /// The paths for this user: <c>VIRTIGO_HOME</c> puts everything below one folder;
+    /// otherwise the XDG base directories are used.
+    /// </summary>
+    public static HostPaths FromEnvironment() => FromEnvironment(Environment.GetEnvironmentVariable);
+
+    internal static HostPaths FromEnvironment(Func<string, string?> variable)
+    {
+        string? Absolute(string name) => variable(name) is { Length: > 0 } value && Path.IsPathRooted(value) ? value : null;
+
+        string runtime = Path.Combine(Absolute("XDG_RUNTIME_DIR") is { } run && Directory.Exists(run) ? run : Path.GetTempPath(),
+            $"virtigo-{Environment.UserName}");
+        if (variable("VIRTIGO_HOME") is { Length: > 0 } all)
+        {
+            all = Path.GetFullPath(all);
+            return new HostPaths(Path.Combine(all, "cache"), Path.Combine(all, "data"), Path.Combine(all, "state"),
+                Path.Combine(all, "config"), runtime);
+        }
+
+        string home = Absolute("HOME") ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string Xdg(string name, string fallback) => Path.Combine(Absolute(name) ?? Path.Combine(home, fallback), "virtigo");
+        return new HostPaths(Xdg("XDG_CACHE_HOME", ".cache"), Xdg("XDG_DATA_HOME", ".local/share"),
+            Xdg("XDG_STATE_HOME", ".local/state"), Xdg("XDG_CONFIG_HOME", ".config"), runtime);
+    }
+}
