@@ -1,0 +1,100 @@
+using System.Globalization;
+
+namespace Virtigo.Appliances;
+
+/// <summary>An appliance with every value decided, each with its origin. Holds no plaintext password.</summary>
+public sealed record AppliancePlan
+{
+    /// <summary>The name of the image in the store: a host name label as in RFC 1123.</summary>
+    public required Setting<string> Name { get; init; }
+
+    /// <summary>The distribution: <c>debian</c>.</summary>
+    public required Setting<string> Distribution { get; init; }
+
+    /// <summary>The release's codename.</summary>
+    public required Setting<string> Release { get; init; }
+
+    /// <summary>The architecture, as Debian names it.</summary>
+    public required Setting<string> Architecture { get; init; }
+
+    /// <summary>The archive the appliance is installed from and keeps using; ends in a slash.</summary>
+    public required Setting<Uri> Mirror { get; init; }
+
+    /// <summary>More places with the same archive, tried in order when <see cref="Mirror"/> fails. Only Virtigo itself uses them.</summary>
+    public required Setting<IReadOnlyList<Uri>> OtherMirrors { get; init; }
+
+    /// <summary>The archive of security updates; ends in a slash.</summary>
+    public required Setting<Uri> SecurityMirror { get; init; }
+
+    /// <summary>The host name: a label as in RFC 1123.</summary>
+    public required Setting<string> Hostname { get; init; }
+
+    /// <summary>The domain of the host name.</summary>
+    public required Setting<string> Domain { get; init; }
+
+    /// <summary>The packages installed on top of the standard system, sorted, each once.</summary>
+    public required Setting<IReadOnlyList<string>> Packages { get; init; }
+
+    /// <summary>The size of the disk in bytes; a multiple of 1 MiB.</summary>
+    public required Setting<long> DiskBytes { get; init; }
+
+    /// <summary>The memory of the machine in MiB.</summary>
+    public required Setting<int> MemoryMiB { get; init; }
+
+    /// <summary>The number of virtual CPUs.</summary>
+    public required Setting<int> Cpus { get; init; }
+
+    /// <summary>The locale, as in <c>LANG</c>.</summary>
+    public required Setting<string> Locale { get; init; }
+
+    /// <summary>The time zone, as the tz database names it.</summary>
+    public required Setting<string> TimeZone { get; init; }
+
+    /// <summary>The keyboard layout, as XKB names it.</summary>
+    public required Setting<string> Keyboard { get; init; }
+
+    /// <summary>The ordinary user, or null for none.</summary>
+    public required Setting<ApplianceUser?> User { get; init; }
+
+    /// <summary>The superuser's password as <c>crypt(3)</c> text, or null when the account is locked.</summary>
+    public required Setting<string?> RootPasswordHash { get; init; }
+
+    /// <summary>
+    /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
+    /// Equal plans have equal fingerprints whatever their origins.
+    /// </summary>
+    public string Fingerprint => PlanEncoding.Fingerprint(this);
+
+    /// <summary>Every value with where it came from, in the order of the reference; no secret is shown.</summary>
+    public IReadOnlyList<ExplainedSetting> Explain()
+    {
+        var lines = new List<ExplainedSetting>
+        {
+            new("name", Name.Value, Name.Origin),
+            new("distro", Distribution.Value, Distribution.Origin),
+            new("release", Release.Value, Release.Origin),
+            new("arch", Architecture.Value, Architecture.Origin),
+            new("mirror", Mirror.Value.AbsoluteUri, Mirror.Origin),
+        };
+        lines.AddRange(OtherMirrors.Value.Select(other => new ExplainedSetting("mirror (also)", other.AbsoluteUri, OtherMirrors.Origin)));
+        lines.AddRange(
+        [
+            new("security-mirror", SecurityMirror.Value.AbsoluteUri, SecurityMirror.Origin),
+            new("hostname", Hostname.Value, Hostname.Origin),
+            new("domain", Domain.Value, Domain.Origin),
+            new("packages", Packages.Value.Count == 0 ? "(standard system only)" : string.Join(", ", Packages.Value), Packages.Origin),
+            new("disk", ByteSize.Format(DiskBytes.Value), DiskBytes.Origin),
+            new("memory", ByteSize.Format((long)MemoryMiB.Value << 20), MemoryMiB.Origin),
+            new("cpus", Cpus.Value.ToString(CultureInfo.InvariantCulture), Cpus.Origin),
+            new("locale", Locale.Value, Locale.Origin),
+            new("timezone", TimeZone.Value, TimeZone.Origin),
+            new("keyboard", Keyboard.Value, Keyboard.Origin),
+            new("user", User.Value?.ToString() ?? "(none)", User.Origin),
+            new("root", RootPasswordHash.Value is null ? "locked" : "password set", RootPasswordHash.Origin),
+        ]);
+        return lines;
+    }
+
+    /// <summary>The name and the fingerprint; never a secret.</summary>
+    public override string ToString() => $"{Name.Value} {Fingerprint}";
+}
