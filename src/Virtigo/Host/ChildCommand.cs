@@ -1,0 +1,31 @@
+namespace Virtigo.Host;
+
+/// <summary>A program to run and how.</summary>
+/// <param name="Program">Its name, looked up like a shell would (and in the <c>sbin</c> folders), or its path.</param>
+/// <param name="Arguments">Its arguments.</param>
+internal sealed record ChildCommand(string Program, IReadOnlyList<string> Arguments)
+{
+    /// <summary>The folder to run in; null for ours.</summary>
+    public string? WorkingDirectory { get; init; }
+
+    /// <summary>Variables set for it, besides ours.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The owner writes to the program's standard input; otherwise it is empty.</summary>
+    public bool PipeInput { get; init; }
+
+    /// <summary>The owner reads the program's standard output, and must; otherwise it is kept with the errors.</summary>
+    public bool PipeOutput { get; init; }
+
+    /// <summary>The command, quoted for a shell.</summary>
+    public override string ToString()
+    {
+        string command = ShellQuote.Command(Program, Arguments);
+        if (Environment.Count > 0)
+        {
+            command = ShellQuote.Command("env", Environment.Select(pair => $"{pair.Key}={pair.Value}")) + " " + command;
+        }
+
+        return WorkingDirectory is null ? command : $"cd {ShellQuote.Word(WorkingDirectory)} && {command}";
+    }
+}
