@@ -1,0 +1,175 @@
+using System.Text.RegularExpressions;
+
+namespace Virtigo.Installers.Debian;
+
+/// <summary>
+/// The answers that make debian-installer install a plan without asking. Only what differs from the installer's own default, or must be
+/// fixed whatever the default becomes, is answered: each answer costs the guest a dozen processes.
+/// </summary>
+internal static partial class DebianAnswers
+{
+    /// <summary>The disk as the installer sees it: the first virtio disk.</summary>
+    public const string Disk = "/dev/vda";
+
+    private const string Installer = "d-i";
+    private const string SecurityPath = "/debian-security";
+
+    /// <summary>The answers for a plan, each with its reason, in the installer's order.</summary>
+    /// <param name="plan">What is to be installed.</param>
+    /// <exception cref="VirtigoException">A value cannot be told to the installer (<see cref="FailureKind.Usage"/>).</exception>
+    public static IReadOnlyList<Answer> For(DebianChoices plan) =>
+    [
+        .. Language(plan),
+        .. Network(plan),
+        .. Mirror(plan),
+        .. Accounts(plan),
+        .. Clock(plan),
+        .. Storage(),
+        .. Repositories(plan),
+        .. Software(plan),
+        .. BootLoader(),
+        .. Ending(),
+    ];
+
+    private static Answer[] Language(DebianChoices plan) =>
+    [
+        Text("debian-installer/language", "en",
+            "The installer's own messages are read by Virtigo, in English. The locale alone would make it ask for a continent."),
+        Text("debian-installer/country", "US", "Goes with the language; mirror and time zone are answered on their own."),
+        Select("debian-installer/locale", plan.Locale.Value, $"The installed system's locale, from {plan.Locale.Origin}."),
+        Select("keyboard-configuration/xkb-keymap", plan.Keyboard.Value, $"The keyboard, from {plan.Keyboard.Origin}."),
+    ];
+
+    private static Answer[] Network(DebianChoices plan) =>
+    [
+        Boolean("hw-detect/load_firmware", false, "Virtual devices need no firmware; looking for it takes the network down and up."),
+        Select("netcfg/choose_interface", "auto", "The guest has one network card."),
+        Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name, from {plan.Hostname.Origin}."),
+        Text("netcfg/hostname", plan.Hostname.Value, "The same, so that a name from DHCP or DNS does not take its place."),
+        Text("netcfg/get_domain", plan.Domain.Value, $"The domain, from {plan.Domain.Origin}."),
+    ];
+
+    private static Answer[] Mirror(DebianChoices plan)
+    {
+        Uri mirror = Web(plan.Mirror, "mirror");
+        string directory = mirror.AbsolutePath.TrimEnd('/');
+        return
+        [
+            Text("mirror/country", "manual", "The mirror is given, not chosen from a list."),
+            Select("mirror/protocol", "http",
+                "During the install the guest reaches Virtigo's proxy only, which speaks HTTP; what it serves is signed by the archive."),
+            Text("mirror/http/hostname", mirror.Authority, $"The archive, from {plan.Mirror.Origin}."),
+            Text("mirror/http/directory", directory.Length == 0 ? "/" : directory, "The archive's path on that host."),
+            Text("mirror/http/proxy", "", "No proxy setting is to stay behind in the installed system."),
+            Select("mirror/suite", plan.Release.Value, $"The release, by its codename so that it stays itself, from {plan.Release.Origin}."),
+        ];
+    }
+
+    private static Answer[] Clock(DebianChoices plan) =>
+    [
+        Boolean("clock-setup/utc", true, "The virtual machine's hardware clock is in UTC."),
+        Select("time/zone", plan.TimeZone.Value, $"The time zone, from {plan.TimeZone.Origin}."),
+        Boolean("clock-setup/ntp", false, "The guest reaches no time server; its clock is the host's."),
+    ];
+
+    private static Answer[] Storage() =>
+    [
+        Text("partman-auto/method", "regular", "Plain partitions: an image is grown and backed up as a whole."),
+        Text("partman-auto/disk", Disk, "The only disk."),
+        Text("partman-auto/expert_recipe",
+            "virtigo : 1 1 1 free $iflabel{ gpt } method{ biosgrub } . "
+            + "1000 2000 -1 ext4 $primary{ } $bootable{ } method{ format } format{ } use_filesystem{ } filesystem{ ext4 } mountpoint{ / } .",
+            "One ext4 file system on the whole disk. Swap in an image costs space and snapshots; memory is set from outside."),
+        Text("partman-partitioning/default_label", "msdos", "The image boots from BIOS."),
+        Boolean("partman-partitioning/confirm_write_new_label", true, "The disk is new and empty."),
+        Select("partman/choose_partition", "finish", "Takes the partitions as laid out above."),
+        Boolean("partman-basicfilesystems/no_swap", false, "Goes on without swap instead of back to the partitions."),
+        Boolean("partman/confirm", true, "The disk is new and empty."),
+        Boolean("partman/confirm_nooverwrite", true, "The disk is new and empty."),
+    ];
+
+    private static Answer[] Repositories(DebianChoices plan) =>
+    [
+        Boolean("base-installer/install-recommends", false, "An appliance has the packages asked for and what they need, no more."),
+        Multiselect("apt-setup/services-select", "security, updates", "The installed system gets security and stable updates."),
+        Text("apt-setup/security_host", SecurityHost(plan.SecurityMirror), $"Where security updates come from: {plan.SecurityMirror.Origin}."),
+        Boolean("apt-setup/enable-source-repositories", false, "An appliance builds nothing from source; it saves the download of source indices."),
+    ];
+
+    private static IEnumerable<Answer> Software(DebianChoices plan)
+    {
+        yield return Boolean("pkgsel/run_tasksel", false, "Nothing but the packages asked for: no standard system, no desktop.");
+        yield return Select("pkgsel/upgrade", "safe-upgrade",
+            "The base system comes from the last point release: this brings in the security updates published since, kernel included, "
+            + "and removes nothing.");
+        yield return Select("pkgsel/update-policy", "none",
+            "No package is added to update the appliance behind its owner's back; a new image brings new packages.");
+        if (plan.Packages.Value.Count > 0)
+        {
+            yield return Text("pkgsel/include", string.Join(' ', plan.Packages.Value.Select(PackageName)),
+                $"The packages, from {plan.Packages.Origin}.");
+        }
+
+        yield return new Answer("popularity-contest", "popularity-contest/participate", "boolean", "false",
+            "Reports nothing about the packages in use; the installer then removes the reporter.");
+    }
+
+    private static Answer[] BootLoader() =>
+    [
+        Boolean("grub-installer/only_debian", true, "There is no other system on the disk."),
+        Boolean("grub-installer/with_other_os", false, "There is no other system on the disk."),
+        Boolean("grub-installer/enable_os_prober_otheros_no", false, "The boot menu is not to search for other systems."),
+        Text("grub-installer/bootdev", Disk, "The only disk, its master boot record."),
+    ];
+
+    private static Answer[] Ending() =>
+    [
+        Boolean("finish-install/keep-consoles", true, "The screen stays usable beside the serial console."),
+        new(Installer, "finish-install/reboot_in_progress", "note", "", "Does not wait for somebody to remove a disc."),
+        Boolean("debian-installer/exit/poweroff", true, "Power-off, not reboot, tells Virtigo that the install is complete."),
+    ];
+
+    private static string SecurityHost(Sourced<Uri> source)
+    {
+        Uri mirror = Web(source, "security mirror");
+        string path = mirror.AbsolutePath.TrimEnd('/');
+        if (!path.EndsWith(SecurityPath, StringComparison.Ordinal))
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"The security mirror {mirror} (from {source.Origin}) does not end in {SecurityPath}, which debian-installer appends itself.",
+                $"Give a security mirror such as http://mirror.example{SecurityPath}.");
+        }
+
+        return mirror.Authority + path[..^SecurityPath.Length];
+    }
+
+    private static Uri Web(Sourced<Uri> source, string what)
+    {
+        Uri uri = source.Value;
+        if (uri.Scheme is not ("http" or "https") || uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"The {what} {uri.Scheme}://{uri.Authority}{uri.AbsolutePath} (from {source.Origin}) is not a plain http or https address.",
+                $"Give a {what} such as http://mirror.example/debian, without user name, password or query.");
+        }
+
+        return uri;
+    }
+
+    private static string PackageName(string name) => PackagePattern().IsMatch(name)
+        ? name
+        : throw new VirtigoException(FailureKind.Usage, $"\"{name}\" cannot be the name of a Debian package.",
+            "A name has lower-case letters, digits, '+', '-' and '.'; '=version', '/suite' or ':architecture' may follow.");
+
+    private static Answer Text(string question, string value, string reason) => new(Installer, question, "string", value, reason);
+
+    private static Answer Select(string question, string value, string reason) => new(Installer, question, "select", value, reason);
+
+    private static Answer Multiselect(string question, string value, string reason) => new(Installer, question, "multiselect", value, reason);
+
+    private static Answer Boolean(string question, bool value, string reason) =>
+        new(Installer, question, "boolean", value ? "true" : "false", reason);
+
+    [GeneratedRegex(@"\A[a-z0-9][a-z0-9+.\-]+(:[a-z0-9\-]+)?(=[A-Za-z0-9.+:~\-]+|/[a-z0-9\-]+)?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex PackagePattern();
+}

@@ -1,0 +1,34 @@
+namespace Virtigo.Installers.Debian;
+
+/// <summary>How debian-installer is started, and what of that the installed system keeps.</summary>
+internal static class DebianBoot
+{
+    /// <summary>The installer's own parameters: no questions but critical ones, and those as plain text on the serial console.</summary>
+    private const string Installer = "auto=true priority=critical DEBIAN_FRONTEND=text panic=1";
+
+    /// <summary>
+    /// What the installer writes into the installed system's boot loader. The last console is the one that init's messages go to,
+    /// and being serial it gives the boot menu the serial port as well.
+    /// </summary>
+    private const string Installed = "console=tty0 console=ttyS0,115200";
+
+    /// <summary>
+    /// The installer's kernel command line.
+    /// </summary>
+    /// <param name="installerOnly">Further parameters for the installer's kernel, which the installed system does not get. A name with a
+    /// dot is a module parameter, which the installer would carry over: it is refused.</param>
+    /// <exception cref="ArgumentException">A parameter has a blank, is a separator, or is a module's.</exception>
+    public static string CommandLine(params ReadOnlySpan<string> installerOnly)
+    {
+        foreach (string parameter in installerOnly)
+        {
+            if (parameter.Length == 0 || parameter.Any(char.IsWhiteSpace) || parameter.StartsWith("--", StringComparison.Ordinal)
+                || parameter.Split('=')[0].Contains('.', StringComparison.Ordinal))
+            {
+                throw new ArgumentException($"\"{parameter}\" would not stay with the installer.", nameof(installerOnly));
+            }
+        }
+
+        return string.Join(' ', [Installer, .. installerOnly, "---", Installed]);
+    }
+}
