@@ -53,6 +53,28 @@ public sealed class ApplianceSpec
     internal Setting<UserWish>? User { get; init; }
 
     internal Setting<RootWish>? Root { get; init; }
+
+    /// <summary>A spec that leaves everything but the distribution to the planner; its name is the distribution's.</summary>
+    /// <param name="distribution">The distribution: <c>debian</c>.</param>
+    /// <param name="name">The image's name; null for the distribution's.</param>
+    /// <exception cref="VirtigoException">The distribution is unknown, or the name is no host name label.</exception>
+    public static ApplianceSpec ForDistribution(string distribution, string? name = null) =>
+        SpecReader.ForDistribution(distribution, name);
+
+    /// <summary>Reads a spec from YAML.</summary>
+    /// <param name="yaml">The text; may be empty.</param>
+    /// <param name="file">The file's name: used in messages, and for the name of the appliance.</param>
+    /// <param name="name">The image's name; null for the file's without extension.</param>
+    /// <exception cref="VirtigoException">Everything that is wrong with the text, each with file, line and column.</exception>
+    public static ApplianceSpec Parse(string yaml, string file, string? name = null) => SpecReader.Parse(yaml, file, name);
+
+    /// <summary>Reads a spec from a YAML file of at most <see cref="MaxFileBytes"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="name">The image's name; null for the file's without extension.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="VirtigoException">The file cannot be read, or something is wrong with its content.</exception>
+    public static Task<ApplianceSpec> LoadAsync(string path, string? name, CancellationToken cancellationToken) =>
+        SpecReader.LoadAsync(path, name, cancellationToken);
 }
 
 /// <summary>Text that must not be shown: it reads as <c>***</c> wherever it is printed.</summary>

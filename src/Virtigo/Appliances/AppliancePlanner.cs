@@ -1,0 +1,141 @@
+namespace Virtigo.Appliances;
+
+/// <summary>Decides every value of an appliance: the spec's own, else the user's configuration, else the host's, else Virtigo's.</summary>
+/// <param name="environment">What may be asked of the host and the archive.</param>
+public sealed class AppliancePlanner(PlannerEnvironment environment)
+{
+    /// <summary>Makes the plan of a spec.</summary>
+    /// <param name="spec">What the user wrote.</param>
+    /// <param name="cancellationToken">Ends the planning.</param>
+    /// <exception cref="VirtigoException">
+    /// The configuration is wrong, no mirror is known, a value does not exist on this host, or the archive does not answer.
+    /// </exception>
+    public async Task<AppliancePlan> PlanAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    {
+        UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
+        MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
+        Setting<ApplianceUser?> user = await UserAsync(spec, cancellationToken);
+        return new AppliancePlan
+        {
+            Name = spec.Name,
+            Distribution = spec.Distribution ?? Default("debian", "the distribution Virtigo knows best"),
+            Release = await ReleaseAsync(spec.Release ?? config.Get<string>("release"), mirrors.Mirrors.Value, cancellationToken),
+            Architecture = spec.Architecture ?? Default("amd64", "the architecture Virtigo builds for"),
+            Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
+            OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
+            SecurityMirror = mirrors.Security,
+            Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
+            Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
+            Packages = Packages(spec, user.Value),
+            DiskBytes = spec.DiskBytes ?? config.Get<long>("disk") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing"),
+            MemoryMiB = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server"),
+            Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
+            Locale = spec.Locale ?? config.Get<string>("locale") ?? Default(SpecKeys.DefaultLocale, "needs no generating"),
+            TimeZone = KnownZone(spec.TimeZone ?? config.Get<string>("timezone") ?? Default(SpecKeys.DefaultTimeZone, "servers' clocks agree")),
+            Keyboard = spec.Keyboard ?? config.Get<string>("keyboard") ?? Default(SpecKeys.DefaultKeyboard, "the installer's own default"),
+            User = user,
+            RootPasswordHash = await RootAsync(spec, cancellationToken),
+        };
+    }
+
+    private static Setting<T> Default<T>(T value, string reason) => new(value, new Origin(OriginKind.Default, reason));
+
+    private static Setting<IReadOnlyList<string>> Packages(ApplianceSpec spec, ApplianceUser? user)
+    {
+        const string Server = "openssh-server";
+        Setting<IReadOnlyList<string>> wanted = spec.Packages ?? Default<IReadOnlyList<string>>([], "nothing on top of the standard system");
+        if (user is { SshKeys.Count: > 0 } && !wanted.Value.Contains(Server))
+        {
+            string reason = $"{wanted.Origin}; {Server} for the ssh keys of {user.Name}";
+            wanted = new([.. wanted.Value, Server], new Origin(OriginKind.Derived, reason));
+        }
+
+        return wanted with { Value = [.. wanted.Value.Distinct().Order(StringComparer.Ordinal)] };
+    }
+
+    private async Task<Setting<string>> ReleaseAsync(Setting<string>? wanted, IReadOnlyList<Uri> mirrors, CancellationToken cancellationToken)
+    {
+        // A codename stays what it is, so the archive need not be asked; the names that move are all of these shapes.
+        if (wanted is not null && wanted.Value is not ("testing" or "unstable") && !wanted.Value.EndsWith("stable", StringComparison.Ordinal))
+        {
+            return wanted;
+        }
+
+        string suite = wanted?.Value ?? "stable";
+        ResolvedRelease resolved = await environment.ResolveRelease(mirrors, suite, cancellationToken);
+        if (ValueChecks.Release(resolved.Codename) is not null)
+        {
+            throw new VirtigoException(FailureKind.Archive,
+                $"The archive at {mirrors[0]} gives {SpecProblems.Quote(resolved.Codename)} as the codename of {suite}, which is none.",
+                "Name the release in the spec, as in: release: trixie");
+        }
+
+        string version = resolved.Version is { } number ? $", version {number}" : "";
+        string asked = wanted is null ? "" : $"{wanted.Origin}: ";
+        return new(resolved.Codename, new Origin(OriginKind.Archive, $"{asked}its {suite} is {resolved.Codename}{version}"));
+    }
+
+    private Setting<string> KnownZone(Setting<string> zone)
+    {
+        string root = environment.ZoneInfoDirectory;
+        if (!Directory.Exists(root) || File.Exists(Path.Combine(root, zone.Value)))
+        {
+            return zone;
+        }
+
+        IEnumerable<string> known = Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(root, file)).Order(StringComparer.Ordinal);
+        throw new VirtigoException(FailureKind.Usage,
+            $"{zone.Origin}: timezone: {SpecProblems.Quote(zone.Value)} is no time zone this host knows{NearestName.Suggest(zone.Value, known)}.",
+            $"The names are those of the files below {root}.");
+    }
+
+    private async Task<Setting<ApplianceUser?>> UserAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    {
+        if (spec.User is not { Value: var wish, Origin: var origin })
+        {
+            return Default<ApplianceUser?>(null, "an appliance needs none");
+        }
+
+        string? hash = await HashAsync(spec, wish.Password, wish.PasswordHash, wish.Name, cancellationToken);
+        IReadOnlyList<string>? keys = wish.SshKeys;
+        if (hash is null && keys is not { Count: > 0 })
+        {
+            IReadOnlyList<(string File, string Key)> own = OwnSshKeys.Find(environment.SshDirectory);
+            if (own.Count == 0)
+            {
+                throw new VirtigoException(FailureKind.Usage,
+                    $"{origin}: the user {wish.Name} has neither a password nor an ssh key, and there is no public key of yours in "
+                    + $"{environment.SshDirectory}.",
+                    "Give password, password-hash or ssh-keys below user; or make a key with ssh-keygen.");
+            }
+
+            keys = [.. own.Select(one => one.Key)];
+            origin = new Origin(origin.Kind, $"{origin}; your own keys: {string.Join(", ", own.Select(one => one.File))}");
+        }
+
+        return new(new ApplianceUser(wish.Name, hash, keys ?? []), origin);
+    }
+
+    private async Task<Setting<string?>> RootAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    {
+        if (spec.Root is not { Value: var wish, Origin: var origin })
+        {
+            return Default<string?>(null, "nobody logs in as root");
+        }
+
+        return new(await HashAsync(spec, wish.Password, wish.PasswordHash, "root", cancellationToken), origin);
+    }
+
+    private async Task<string?> HashAsync(
+        ApplianceSpec spec, SecretText? password, SecretText? hash, string account, CancellationToken cancellationToken)
+    {
+        if (password is null)
+        {
+            return hash?.Reveal();
+        }
+
+        PasswordHasher hasher = await PasswordHasher.OpenAsync(environment.Paths, cancellationToken);
+        return hasher.Hash(password, $"{spec.Name.Value}\0{account}");
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text;
+
+namespace Virtigo.Appliances;
+
+/// <summary>Everything wrong with one file, gathered so that a person mends it in one go.</summary>
+internal sealed class SpecProblems(string file)
+{
+    private const int MaxShown = 20;
+    private readonly List<(int Line, int Column, string Text)> _found = [];
+
+    public string File => file;
+
+    public bool Any => _found.Count > 0;
+
+    public void Add(YamlItem where, string text) => Add(where.Line, where.Column, text);
+
+    public void Add(int line, int column, string text) => _found.Add((line, column, text));
+
+    /// <summary>A value as it may stand in a message: short and printable.</summary>
+    public static string Quote(string value)
+    {
+        var shown = new StringBuilder("'");
+        foreach (char character in value.AsSpan(0, Math.Min(value.Length, 60)))
+        {
+            shown.Append(char.IsControl(character) || char.IsSurrogate(character) ? '?' : character);
+        }
+
+        return shown.Append(value.Length > 60 ? "…'" : "'").ToString();
+    }
+
+    public void ThrowIfAny(string hint)
+    {
+        if (!Any)
+        {
+            return;
+        }
+
+        IEnumerable<string> lines = _found.OrderBy(problem => problem.Line).ThenBy(problem => problem.Column).Take(MaxShown)
+            .Select(problem => string.Create(CultureInfo.InvariantCulture, $"{file}:{problem.Line}:{problem.Column}: {problem.Text}"));
+        string more = _found.Count > MaxShown ? $"\n… and {_found.Count - MaxShown} more" : "";
+        throw new VirtigoException(FailureKind.Usage, string.Join('\n', lines) + more, hint);
+    }
+}

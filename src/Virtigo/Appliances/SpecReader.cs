@@ -1,0 +1,173 @@
+using System.Globalization;
+
+namespace Virtigo.Appliances;
+
+/// <summary>Binds a YAML file to the table of keys, and the values to a spec.</summary>
+internal static class SpecReader
+{
+    private const string SchemaHint = "Every key with its values and defaults: virtigo schema --markdown";
+
+    public static ApplianceSpec ForDistribution(string distribution, string? name)
+    {
+        SpecKey key = SpecKeys.All.Single(candidate => candidate.Path == "distro");
+        var problems = new SpecProblems("the command line");
+        var caller = new Origin(OriginKind.Caller, "given as the argument");
+        if (key.Type.Read(new YamlText(distribution, false, 1, 1), key, problems) is not string)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"There is no file {SpecProblems.Quote(distribution)}, and it is no distribution Virtigo can install (debian).",
+                "Give the path of a spec file, or `debian` for an appliance with nothing special.");
+        }
+
+        return new ApplianceSpec(CheckedName(name) ?? new Setting<string>(distribution, new Origin(OriginKind.Derived, "the distribution's name")))
+        {
+            Distribution = new Setting<string>(distribution, caller),
+        };
+    }
+
+    public static async Task<ApplianceSpec> LoadAsync(string path, string? name, CancellationToken cancellationToken) =>
+        Parse(await YamlTree.ReadFileAsync(path, ApplianceSpec.MaxFileBytes, cancellationToken), path, name);
+
+    public static ApplianceSpec Parse(string yaml, string file, string? name)
+    {
+        Setting<string> named = CheckedName(name) ?? NameOfFile(file);
+        var problems = new SpecProblems(file);
+        SettingValues values = Bind(yaml, SpecKeys.All, OriginKind.Spec, "a spec", problems);
+        CheckAccounts(values, problems);
+        problems.ThrowIfAny(SchemaHint);
+        return new ApplianceSpec(named)
+        {
+            Distribution = values.Get<string>("distro"),
+            Release = values.Get<string>("release"),
+            Architecture = values.Get<string>("arch"),
+            Mirrors = Mirrors(values),
+            SecurityMirror = SecurityMirror(values),
+            Hostname = values.Get<string>("hostname"),
+            Packages = values.Get<IReadOnlyList<string>>("packages"),
+            DiskBytes = values.Get<long>("disk"),
+            MemoryMiB = MemoryMiB(values),
+            Cpus = values.Get<int>("cpus"),
+            Locale = values.Get<string>("locale"),
+            TimeZone = values.Get<string>("timezone"),
+            Keyboard = values.Get<string>("keyboard"),
+            User = UserOf(values),
+            Root = RootOf(values),
+        };
+    }
+
+    /// <summary>Reads the text against a table of keys; what is wrong is added to the problems.</summary>
+    public static SettingValues Bind(string yaml, IReadOnlyList<SpecKey> keys, OriginKind kind, string what, SpecProblems problems)
+    {
+        var values = new SettingValues(problems.File, kind);
+        switch (YamlTree.Read(yaml, problems))
+        {
+            case null:
+            case YamlText { IsNull: true }:
+                break;
+            case YamlMap map:
+                BindMap(map, keys, what, values, problems);
+                break;
+            case { } other:
+                problems.Add(other, $"expected keys of {what}, one a line, as in: {keys[0].Example}");
+                break;
+        }
+
+        return values;
+    }
+
+    public static Setting<IReadOnlyList<Uri>>? Mirrors(SettingValues values) =>
+        values.Get<IReadOnlyList<string>>("mirror") is { Value.Count: > 0 } written
+            ? new([.. written.Value.Select(MirrorUri).Distinct()], written.Origin)
+            : null;
+
+    public static Setting<Uri>? SecurityMirror(SettingValues values) =>
+        values.Get<string>("security-mirror") is { } written ? new(MirrorUri(written.Value), written.Origin) : null;
+
+    public static Setting<int>? MemoryMiB(SettingValues values) =>
+        values.Get<long>("memory") is { } bytes ? new((int)(bytes.Value / SpecKeys.MiB), bytes.Origin) : null;
+
+    /// <summary>The base of an archive as a URI that ends in a slash, so that paths can be joined to it.</summary>
+    public static Uri MirrorUri(string text) => new(text.EndsWith('/') ? text : text + "/");
+
+    private static void BindMap(YamlMap map, IReadOnlyList<SpecKey> keys, string what, SettingValues values, SpecProblems problems)
+    {
+        foreach ((YamlText name, YamlItem value) in map.Entries)
+        {
+            SpecKey? key = keys.FirstOrDefault(candidate => candidate.Key == name.Value);
+            if (key is null)
+            {
+                IEnumerable<string> names = keys.Select(candidate => candidate.Key);
+                string near = NearestName.Suggest(name.Value, names);
+                problems.Add(name, $"{SpecProblems.Quote(name.Value)} is no key of {what}"
+                    + (near.Length > 0 ? near : $"; expected one of {string.Join(", ", names)}"));
+            }
+            else if (value is not YamlText { IsNull: true } && key.Type.Read(value, key, problems) is { } read)
+            {
+                values.Set(key.Path, read, value);
+                if (key.Type is GroupType group)
+                {
+                    BindMap((YamlMap)read, group.Keys, key.Path, values, problems);
+                }
+            }
+        }
+    }
+
+    private static void CheckAccounts(SettingValues values, SpecProblems problems)
+    {
+        foreach (string account in (string[])["user", "root"])
+        {
+            if (values.Place(account + ".password") is not null && values.Place(account + ".password-hash") is { } hash)
+            {
+                problems.Add(hash, $"{account}: both password and password-hash are given; keep one");
+            }
+        }
+
+        if (values.Place("user") is { } user && values.Place("user.name") is null && !problems.Any)
+        {
+            problems.Add(user, "user: the name is missing, as in: user: {name: alice}");
+        }
+
+        bool password = values.Place("root.password") is not null || values.Place("root.password-hash") is not null;
+        if (values.Get<bool>("root.locked") is { } locked && locked.Value == password)
+        {
+            problems.Add(values.Place("root.locked")!, password
+                ? "root: locked, yet a password is given; keep one of the two"
+                : "root: not locked, yet there is no password; give password or password-hash");
+        }
+    }
+
+    private static Setting<UserWish>? UserOf(SettingValues values) =>
+        values.Get<string>("user.name") is { } name
+            ? new(new UserWish(name.Value, values.Secret("user.password"), values.Secret("user.password-hash"),
+                values.Get<IReadOnlyList<string>>("user.ssh-keys")?.Value), values.OriginOf("user")!)
+            : null;
+
+    private static Setting<RootWish>? RootOf(SettingValues values) =>
+        values.OriginOf("root") is { } origin
+            ? new(new RootWish(values.Secret("root.password"), values.Secret("root.password-hash")), origin)
+            : null;
+
+    private static Setting<string>? CheckedName(string? name)
+    {
+        if (name is null)
+        {
+            return null;
+        }
+
+        return ValueChecks.HostLabel(name) is { } problem
+            ? throw new VirtigoException(FailureKind.Usage, $"The name {SpecProblems.Quote(name)} {problem}.", "Give another with --name.")
+            : new Setting<string>(name, new Origin(OriginKind.Caller, "given as --name"));
+    }
+
+    private static Setting<string> NameOfFile(string file)
+    {
+        string stem = Path.GetFileNameWithoutExtension(file);
+        string label = new([.. stem.ToLowerInvariant().Select(character => character is '_' or '.' or ' ' ? '-' : character)]);
+        label = label.Trim('-');
+        return ValueChecks.HostLabel(label) is null
+            ? new Setting<string>(label, new Origin(OriginKind.Derived, string.Create(CultureInfo.InvariantCulture, $"the name of {Path.GetFileName(file)}")))
+            : throw new VirtigoException(FailureKind.Usage,
+                $"The file name {SpecProblems.Quote(stem)} cannot be made a host name: expected letters, digits and hyphens.",
+                "Rename the file, or give a name with --name.");
+    }
+}
