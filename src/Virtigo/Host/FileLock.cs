@@ -4,11 +4,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Virtigo.Host;
 
 /// <summary>
-/// An exclusive lock between processes, held by an open file (<c>flock(2)</c>): the kernel releases it however its owner ends.
+/// A lock between processes, held by an open file (<c>flock(2)</c>): the kernel releases it however its owner ends.
 /// The lock file stays; removing it would let two owners lock two different files of the same name.
 /// </summary>
 internal sealed partial class FileLock : IDisposable
 {
+    private const int Shared = 1;
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
     private const int InterruptedSystemCall = 4;
@@ -18,10 +19,16 @@ internal sealed partial class FileLock : IDisposable
 
     /// <summary>Takes the lock if it is free.</summary>
     /// <returns>The lock, or null when another owner holds it.</returns>
-    public static FileLock? TryAcquire(string path)
+    public static FileLock? TryAcquire(string path) => TryAcquire(path, Exclusive);
+
+    /// <summary>Takes the lock together with other sharers, unless somebody holds it exclusively.</summary>
+    /// <returns>The lock, or null when another owner holds it exclusively.</returns>
+    public static FileLock? TryAcquireShared(string path) => TryAcquire(path, Shared);
+
+    private static FileLock? TryAcquire(string path, int kind)
     {
         SafeFileHandle file = Open(path);
-        if (Flock(file, Exclusive | NonBlocking) == 0)
+        if (Flock(file, kind | NonBlocking) == 0)
         {
             return new FileLock(file);
         }

@@ -41,6 +41,12 @@ public sealed class HostPaths
     /// <summary>Work in progress, on the same file system as the images so that sealing is a rename.</summary>
     public string Work => Path.Combine(Data, "work");
 
+    /// <summary>Lock files, one per thing that only one process may change at a time. They are empty and stay.</summary>
+    public string Locks => Path.Combine(Data, "locks");
+
+    /// <summary>Which plan led to which image, so that a cached build needs neither network nor archive indices.</summary>
+    public string Builds => Path.Combine(Cache, "builds");
+
     /// <summary>One folder per failed build.</summary>
     public string Reports => Path.Combine(State, "reports");
 

@@ -1,0 +1,200 @@
+using Virtigo.Host;
+
+namespace Virtigo.Images;
+
+/// <summary>
+/// The finished images of this user, one folder per image, addressed by the hash of what they were made from.
+/// Safe to use from several processes at once. An image never changes after it was sealed.
+/// </summary>
+public sealed partial class ImageStore
+{
+    private const int ShortestPrefix = 4;
+    private readonly HostPaths _paths;
+    private readonly TimeProvider _clock;
+    private readonly BuildMemory _memory;
+
+    /// <summary>Opens the store; nothing is read or written yet.</summary>
+    /// <param name="paths">Where the store is.</param>
+    /// <param name="clock">The clock that ages are measured with; the system's when null.</param>
+    public ImageStore(HostPaths paths, TimeProvider? clock = null)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        (_paths, _clock, _memory) = (paths, clock ?? TimeProvider.System, new BuildMemory(paths));
+    }
+
+    /// <summary>The image with this key, or null when there is none that can be used. No disk is read.</summary>
+    /// <param name="key">64 lower-case hexadecimal digits.</param>
+    public StoredImage? TryGet(string key)
+    {
+        string folder = PathOf(key);
+        return Directory.Exists(folder) ? Read(folder, key).Image : null;
+    }
+
+    /// <summary>Everything in the store. An image that cannot be used is reported, it never hides the others.</summary>
+    public ImageListing List()
+    {
+        var images = new List<StoredImage>();
+        var broken = new List<BrokenImage>();
+        foreach (string folder in Folders())
+        {
+            (StoredImage? image, BrokenImage? problem) = Read(folder, Path.GetFileName(folder));
+            if (image is not null)
+            {
+                images.Add(image);
+            }
+            else if (problem is not null)
+            {
+                broken.Add(problem);
+            }
+        }
+
+        images.Sort((a, b) => b.Manifest.Created.CompareTo(a.Manifest.Created) is not 0 and var order
+            ? order : string.CompareOrdinal(a.Key, b.Key));
+        return new ImageListing(images, broken);
+    }
+
+    /// <summary>The image that a person means: the newest of a name, or the one whose key begins so.</summary>
+    /// <param name="nameOrPrefix">A name, or at least 4 digits of a key.</param>
+    /// <exception cref="VirtigoException">
+    /// Nothing or more than one image is meant (<see cref="FailureKind.Usage"/>), or the image is broken (<see cref="FailureKind.Host"/>).
+    /// </exception>
+    public StoredImage Find(string nameOrPrefix)
+    {
+        ImageListing all = List();
+        if (all.Images.FirstOrDefault(image => image.Name == nameOrPrefix) is { } named)
+        {
+            return named;
+        }
+
+        string key = FindKey(nameOrPrefix, all);
+        if (all.Images.FirstOrDefault(image => image.Key == key) is { } found)
+        {
+            return found;
+        }
+
+        BrokenImage broken = all.Broken.First(image => image.Key == key);
+        throw new VirtigoException(FailureKind.Host, $"The image {ImageKey.Short(key)} cannot be used: {broken.Problem}.",
+            $"Remove it and build it again: virtigo images rm {ImageKey.Short(key)}");
+    }
+
+    /// <summary>The key that a person means, of broken images too.</summary>
+    /// <param name="nameOrPrefix">A name, or at least 4 digits of a key.</param>
+    /// <exception cref="VirtigoException">Nothing or more than one image is meant (<see cref="FailureKind.Usage"/>).</exception>
+    public string FindKey(string nameOrPrefix)
+    {
+        ImageListing all = List();
+        return all.Images.FirstOrDefault(image => image.Name == nameOrPrefix)?.Key ?? FindKey(nameOrPrefix, all);
+    }
+
+    /// <summary>Begins to make an image. At most one process at a time makes the image of one key.</summary>
+    /// <param name="key">64 lower-case hexadecimal digits.</param>
+    /// <param name="waiting">Called once if another build of the same image is under way and is waited for.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The draft, or null when the image is in the store: <see cref="TryGet"/> gives it.</returns>
+    public async Task<ImageDraft?> BeginAsync(string key, Action? waiting = null, CancellationToken cancellationToken = default)
+    {
+        FileLock turn = await FileLock.AcquireAsync(LockPath(key, "build"), waiting, cancellationToken);
+        try
+        {
+            WorkFolder.Sweep(_paths);
+            if (TryGet(key) is null)
+            {
+                var draft = new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft"));
+                turn = null!;
+                return draft;
+            }
+
+            return null;
+        }
+        finally
+        {
+            turn?.Dispose();
+        }
+    }
+
+    /// <summary>Keeps an image from being removed until the lease is disposed or this process ends.</summary>
+    /// <exception cref="VirtigoException">The image is gone or going (<see cref="FailureKind.Usage"/>).</exception>
+    public ImageLease Lease(StoredImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        FileLock? held = FileLock.TryAcquireShared(LockPath(image.Key, "use"));
+        if (held is not null && File.Exists(image.DiskPath))
+        {
+            return new ImageLease(image, held);
+        }
+
+        held?.Dispose();
+        throw new VirtigoException(FailureKind.Usage, $"The image {image.Name} ({ImageKey.Short(image.Key)}) was removed meanwhile.",
+            "List what there is: virtigo images");
+    }
+
+    /// <summary>Notes which image a plan led to, so that the same build is answered at once next time.</summary>
+    /// <param name="build">The build.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    public Task RememberAsync(RememberedBuild build, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(build);
+        return _memory.RememberAsync(build, cancellationToken);
+    }
+
+    /// <summary>The build that was noted for a plan and whose image is still in the store, or null. Needs no network.</summary>
+    /// <param name="fingerprint">The plan's fingerprint: 64 lower-case hexadecimal digits.</param>
+    public RememberedBuild? Lookup(string fingerprint) =>
+        _memory.Find(fingerprint) is { } build && File.Exists(Path.Combine(PathOf(build.ImageKey), StoredImage.ManifestName)) ? build : null;
+
+    /// <summary>Moves a folder out of the store by one rename, then deletes it.</summary>
+    internal static void Discard(HostPaths paths, string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            using var bin = WorkFolder.Create(paths, "removed");
+            Directory.Move(folder, Path.Combine(bin.Path, "image"));
+        }
+    }
+
+    private static (StoredImage? Image, BrokenImage? Broken) Read(string folder, string key)
+    {
+        ManifestReading reading = ImageManifestFile.Read(Path.Combine(folder, StoredImage.ManifestName), key);
+        if (reading.Manifest is null)
+        {
+            // An image that was removed while the store was read is neither there nor broken.
+            return Directory.Exists(folder) ? (null, new BrokenImage(key, folder, reading.Problem!)) : (null, null);
+        }
+
+        var image = new StoredImage(folder, reading.Manifest);
+        return File.Exists(image.DiskPath) ? (image, null) : (null, new BrokenImage(key, folder, "the disk is missing"));
+    }
+
+    private static string FindKey(string prefix, ImageListing all)
+    {
+        IEnumerable<string> keys = all.Images.Select(image => image.Key).Concat(all.Broken.Select(image => image.Key));
+        string[] meant = prefix.Length >= ShortestPrefix && ImageKey.IsHexadecimal(prefix)
+            ? [.. keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal))]
+            : [];
+        return meant switch
+        {
+            [string only] => only,
+            [] => throw new VirtigoException(FailureKind.Usage, $"There is no image \"{prefix}\".", HintFor(prefix, all)),
+            _ => throw new VirtigoException(FailureKind.Usage,
+                $"\"{prefix}\" begins the keys of {meant.Length} images: {string.Join(", ", meant.Take(5).Select(ImageKey.Short))}.",
+                "Give more digits, or the name."),
+        };
+    }
+
+    private static string HintFor(string wanted, ImageListing all)
+    {
+        IReadOnlyList<string> near = NearMatches.Of(wanted, all.Images.Select(image => image.Name).Distinct());
+        return near.Count > 0 ? $"Did you mean {string.Join(" or ", near)}?"
+            : all.Images.Count > 0 ? "List what there is: virtigo images"
+            : "The store is empty. Build one: virtigo build debian";
+    }
+
+    private IEnumerable<string> Folders() =>
+        Directory.Exists(_paths.Images)
+            ? Directory.EnumerateDirectories(_paths.Images).Where(folder => ImageKey.IsValid(Path.GetFileName(folder)))
+            : [];
+
+    private string PathOf(string key) => Path.GetFullPath(Path.Combine(_paths.Images, ImageKey.Require(key)));
+
+    private string LockPath(string key, string purpose) => Path.Combine(_paths.Locks, $"{ImageKey.Require(key)}.{purpose}");
+}
