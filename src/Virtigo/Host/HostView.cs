@@ -38,10 +38,10 @@ internal sealed class HostView : IHostView
 
     public bool IsRoot => Environment.IsPrivilegedProcess;
 
-    public string? FindTool(string name) => HostTool.Find(name);
+    public string? FindTool(string name) => HostTools.Find(name);
 
     public Task<ToolResult> RunToolAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
-        HostTool.RunAsync(program, arguments, null, cancellationToken);
+        Tool.TryRunAsync(new ChildCommand(program, arguments), ReadOnlyMemory<byte>.Empty, cancellationToken);
 
     public string? ReadText(string path)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Images;
@@ -24,16 +25,30 @@ internal static class QemuImage
             ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", Path.GetFullPath(diskPath), Path.GetFullPath(path)],
             $"The overlay {path} could not be made.", null, cancellationToken);
 
-    /// <summary>Runs <c>qemu-img</c>.</summary>
+    /// <summary>Runs <c>qemu-img</c>; it is killed when the token is cancelled or Virtigo ends.</summary>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="failure">What to say did not work.</param>
+    /// <param name="onOutput">Given each piece of its output as it comes, or null.</param>
+    /// <param name="cancellationToken">Kills it.</param>
     /// <exception cref="VirtigoException">It failed or is not installed (<see cref="FailureKind.Host"/>).</exception>
     public static async Task RunAsync(
         IReadOnlyList<string> arguments, string failure, Action<string>? onOutput, CancellationToken cancellationToken)
     {
-        ToolResult result = await HostTool.RunAsync("qemu-img", arguments, onOutput, cancellationToken);
-        if (result.ExitCode != 0)
+        var command = new ChildCommand("qemu-img", arguments)
         {
-            throw new VirtigoException(FailureKind.Host, $"{failure} qemu-img said: {result.Error.Trim()}",
-                $"To see it again: {result.CommandLine}");
+            PipeOutput = true,
+            Environment = new Dictionary<string, string> { ["LC_ALL"] = "C.UTF-8" },
+        };
+        await using ChildProcess child = await ChildProcess.StartAsync(command, cancellationToken);
+        byte[] buffer = new byte[4096];
+        for (int count; (count = await child.Output.ReadAsync(buffer, cancellationToken)) > 0;)
+        {
+            onOutput?.Invoke(Encoding.ASCII.GetString(buffer, 0, count));
+        }
+
+        if (await child.Exited.WaitAsync(cancellationToken) != 0)
+        {
+            throw new VirtigoException(FailureKind.Host, $"{failure} qemu-img said: {child.ErrorTail.Trim()}", $"Rerun: {command}");
         }
     }
 }
