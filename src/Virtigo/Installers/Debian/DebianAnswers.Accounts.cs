@@ -13,7 +13,7 @@ internal static partial class DebianAnswers
     private static IEnumerable<Answer> Accounts(DebianChoices plan) =>
         plan.User.Value is { } user
             ? [.. Root(plan, canBecomeRoot: true), .. User(plan, user)]
-            : [.. Root(plan, canBecomeRoot: false), Boolean("passwd/make-user", false, $"No user is asked for: {plan.User.Origin}.")];
+            : [.. Root(plan, canBecomeRoot: false), Boolean("passwd/make-user", false, $"No user is asked for ({plan.User.Origin}).")];
 
     private static IEnumerable<Answer> Root(DebianChoices plan, bool canBecomeRoot)
     {
@@ -22,21 +22,21 @@ internal static partial class DebianAnswers
         if (hash is null && canBecomeRoot)
         {
             yield return Boolean("passwd/root-login", false,
-                $"Root is locked, from {from}: the installer gives the first user sudo instead.");
+                $"Root is locked ({from}): the installer gives the first user sudo instead.");
             yield break;
         }
 
         yield return Boolean("passwd/root-login", true, hash is null
             ? "Without a user the installer insists on root's password being answered; the next answer locks it."
-            : $"Root may log in, from {from}.");
+            : $"Root may log in ({from}).");
         yield return hash is null
-            ? Password("passwd/root-password-crypted", NoPassword, $"Root is locked, from {from}: no password matches this.", secret: false)
-            : Password("passwd/root-password-crypted", CryptHash(hash, "root"), $"The hash of root's password, from {from}.", secret: true);
+            ? Password("passwd/root-password-crypted", NoPassword, $"Root is locked ({from}): no password matches this.", secret: false)
+            : Password("passwd/root-password-crypted", CryptHash(hash, "root"), $"The hash of root's password ({from}).", secret: true);
     }
 
     private static Answer[] User(DebianChoices plan, DebianUser user) =>
     [
-        Boolean("passwd/make-user", true, $"The first user, from {plan.User.Origin}."),
+        Boolean("passwd/make-user", true, $"The first user ({plan.User.Origin})."),
         Text("passwd/user-fullname", user.FullName.Length > 0 ? user.FullName : user.Name, "The user's name in words."),
         Text("passwd/username", UserName(user.Name, plan.User.Origin), "The user's login name."),
         user.PasswordHash is { } hash

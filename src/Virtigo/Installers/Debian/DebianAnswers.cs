@@ -36,17 +36,18 @@ internal static partial class DebianAnswers
         Text("debian-installer/language", "en",
             "The installer's own messages are read by Virtigo, in English. The locale alone would make it ask for a continent."),
         Text("debian-installer/country", "US", "Goes with the language; mirror and time zone are answered on their own."),
-        Select("debian-installer/locale", plan.Locale.Value, $"The installed system's locale, from {plan.Locale.Origin}."),
-        Select("keyboard-configuration/xkb-keymap", plan.Keyboard.Value, $"The keyboard, from {plan.Keyboard.Origin}."),
+        Select("debian-installer/locale", plan.Locale.Value, $"The installed system's locale ({plan.Locale.Origin})."),
+        Select("keyboard-configuration/xkb-keymap", plan.Keyboard.Value, $"The keyboard ({plan.Keyboard.Origin})."),
     ];
 
     private static Answer[] Network(DebianChoices plan) =>
     [
-        Boolean("hw-detect/load_firmware", false, "Virtual devices need no firmware; looking for it takes the network down and up."),
+        Text("hw-detect/firmware-lookup", "never",
+            "Virtual devices and CPUs need no firmware; else the processor's microcode is installed, and the initramfs built once more for it."),
         Select("netcfg/choose_interface", "auto", "The guest has one network card."),
-        Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name, from {plan.Hostname.Origin}."),
+        Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name ({plan.Hostname.Origin})."),
         Text("netcfg/hostname", plan.Hostname.Value, "The same, so that a name from DHCP or DNS does not take its place."),
-        Text("netcfg/get_domain", plan.Domain.Value, $"The domain, from {plan.Domain.Origin}."),
+        Text("netcfg/get_domain", plan.Domain.Value, $"The domain ({plan.Domain.Origin})."),
     ];
 
     private static Answer[] Mirror(DebianChoices plan)
@@ -58,17 +59,17 @@ internal static partial class DebianAnswers
             Text("mirror/country", "manual", "The mirror is given, not chosen from a list."),
             Select("mirror/protocol", "http",
                 "During the install the guest reaches Virtigo's proxy only, which speaks HTTP; what it serves is signed by the archive."),
-            Text("mirror/http/hostname", mirror.Authority, $"The archive, from {plan.Mirror.Origin}."),
+            Text("mirror/http/hostname", mirror.Authority, $"The archive ({plan.Mirror.Origin})."),
             Text("mirror/http/directory", directory.Length == 0 ? "/" : directory, "The archive's path on that host."),
             Text("mirror/http/proxy", "", "No proxy setting is to stay behind in the installed system."),
-            Select("mirror/suite", plan.Release.Value, $"The release, by its codename so that it stays itself, from {plan.Release.Origin}."),
+            Select("mirror/suite", plan.Release.Value, $"The release, by its codename so that it stays itself ({plan.Release.Origin})."),
         ];
     }
 
     private static Answer[] Clock(DebianChoices plan) =>
     [
         Boolean("clock-setup/utc", true, "The virtual machine's hardware clock is in UTC."),
-        Select("time/zone", plan.TimeZone.Value, $"The time zone, from {plan.TimeZone.Origin}."),
+        Select("time/zone", plan.TimeZone.Value, $"The time zone ({plan.TimeZone.Origin})."),
         Boolean("clock-setup/ntp", false, "The guest reaches no time server; its clock is the host's."),
     ];
 
@@ -92,7 +93,7 @@ internal static partial class DebianAnswers
     [
         Boolean("base-installer/install-recommends", false, "An appliance has the packages asked for and what they need, no more."),
         Multiselect("apt-setup/services-select", "security, updates", "The installed system gets security and stable updates."),
-        Text("apt-setup/security_host", SecurityHost(plan.SecurityMirror), $"Where security updates come from: {plan.SecurityMirror.Origin}."),
+        Text("apt-setup/security_host", SecurityHost(plan.SecurityMirror), $"Where security updates come from ({plan.SecurityMirror.Origin})."),
         Boolean("apt-setup/enable-source-repositories", false, "An appliance builds nothing from source; it saves the download of source indices."),
     ];
 
@@ -107,7 +108,7 @@ internal static partial class DebianAnswers
         if (plan.Packages.Value.Count > 0)
         {
             yield return Text("pkgsel/include", string.Join(' ', plan.Packages.Value.Select(PackageName)),
-                $"The packages, from {plan.Packages.Origin}.");
+                $"The packages ({plan.Packages.Origin}).");
         }
 
         yield return new Answer("popularity-contest", "popularity-contest/participate", "boolean", "false",

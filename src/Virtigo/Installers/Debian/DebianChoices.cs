@@ -1,6 +1,6 @@
 namespace Virtigo.Installers.Debian;
 
-/// <summary>A value of the plan and where it came from, in words that fit after "from": <c>web.yml:3</c>, <c>the default</c>.</summary>
+/// <summary>A value of the plan and where it came from, in words that fit between parentheses: <c>web.yml:3:7</c>.</summary>
 /// <typeparam name="T">The value's type.</typeparam>
 /// <param name="Value">The value.</param>
 /// <param name="Origin">Where it came from.</param>
@@ -24,9 +24,6 @@ internal sealed record DebianChoices
 
     /// <summary>The release's codename.</summary>
     public required Sourced<string> Release { get; init; }
-
-    /// <summary>The Debian architecture, for example <c>amd64</c>.</summary>
-    public required Sourced<string> Architecture { get; init; }
 
     /// <summary>The archive that the installed system is to use.</summary>
     public required Sourced<Uri> Mirror { get; init; }

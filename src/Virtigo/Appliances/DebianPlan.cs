@@ -1,0 +1,27 @@
+using Virtigo.Installers.Debian;
+
+namespace Virtigo.Appliances;
+
+/// <summary>What a plan means for debian-installer.</summary>
+internal static class DebianPlan
+{
+    /// <summary>The part of the plan that the installer is told, with the origins in words.</summary>
+    public static DebianChoices ToDebianChoices(this AppliancePlan plan) => new()
+    {
+        Hostname = Sourced(plan.Hostname),
+        Domain = Sourced(plan.Domain),
+        Release = Sourced(plan.Release),
+        Mirror = Sourced(plan.Mirror),
+        SecurityMirror = Sourced(plan.SecurityMirror),
+        Packages = Sourced(plan.Packages),
+        Locale = Sourced(plan.Locale),
+        TimeZone = Sourced(plan.TimeZone),
+        Keyboard = Sourced(plan.Keyboard),
+        User = new(
+            plan.User.Value is { } user ? new DebianUser(user.Name, user.Name, user.PasswordHash, user.SshKeys) : null,
+            plan.User.Origin.ToString()),
+        RootPasswordHash = Sourced(plan.RootPasswordHash),
+    };
+
+    private static Sourced<T> Sourced<T>(Setting<T> setting) => new(setting.Value, setting.Origin.ToString());
+}
