@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Virtigo.Appliances;
@@ -6,11 +7,14 @@ namespace Virtigo.Appliances;
 /// <summary>The reference of a spec's keys, made from the one table: for editors and for people.</summary>
 public static class SpecReference
 {
+    // Relaxed: the text goes into a file of its own, never into a web page.
+    private static readonly JsonWriterOptions s_readable = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>A JSON schema (draft 7, which editors understand) of a spec.</summary>
     public static string JsonSchema()
     {
         using var output = new MemoryStream();
-        using (var schema = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true }))
+        using (var schema = new Utf8JsonWriter(output, s_readable))
         {
             schema.WriteStartObject();
             schema.WriteString("$schema", "http://json-schema.org/draft-07/schema#");

@@ -49,7 +49,7 @@ internal sealed class YamlTree
             problems.Add((int)broken.Start.Line, (int)broken.Start.Column, $"this is not YAML: {broken.Message.TrimEnd('.')}");
             return null;
         }
-        catch (Exception broken) when (broken is ArgumentException or InvalidOperationException or FormatException or OverflowException)
+        catch (Exception broken) when (broken is IOException or ArgumentException or InvalidOperationException or FormatException or OverflowException)
         {
             // The parser meets some malformed text unprepared; the last part it understood is the best position there is.
             Mark last = tree._parser.Current?.Start ?? Mark.Empty;

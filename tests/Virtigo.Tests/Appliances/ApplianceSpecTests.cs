@@ -1,0 +1,196 @@
+using Virtigo.Appliances;
+using Xunit;
+
+namespace Virtigo.Tests.Appliances;
+
+public sealed class ApplianceSpecTests
+{
+    private const string Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl alice@desk";
+
+    private static string Problems(string yaml)
+    {
+        VirtigoException thrown = Assert.Throws<VirtigoException>(() => ApplianceSpec.Parse(yaml, "web.yml"));
+        Assert.Equal(FailureKind.Usage, thrown.Kind);
+        Assert.NotNull(thrown.Hint);
+        return thrown.Message;
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("# only a comment\n")]
+    [InlineData("---\n")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("packages:\n")]
+    public void An_empty_file_leaves_everything_to_the_planner(string yaml)
+    {
+        ApplianceSpec spec = ApplianceSpec.Parse(yaml, "web.yml");
+        Assert.Equal("web", spec.Name.Value);
+        Assert.Null(spec.Packages);
+        Assert.Null(spec.Hostname);
+        Assert.Null(spec.User);
+    }
+
+    [Fact]
+    public void Every_value_is_read_with_its_line()
+    {
+        ApplianceSpec spec = ApplianceSpec.Parse(
+            $$"""
+            distro: debian
+            release: trixie
+            arch: amd64
+            mirror: [http://mirror.example/debian, "https://other.example/debian/"]
+            security-mirror: http://mirror.example/debian-security
+            hostname: front
+            packages:
+              - nginx
+              - libstdc++6
+            disk: 20GiB
+            memory: 2G
+            cpus: 2
+            locale: de_DE.UTF-8
+            timezone: Europe/Berlin
+            keyboard: de
+            user:
+              name: alice
+              password: "correct horse"
+              ssh-keys: {{Key}}
+            root: locked
+            """,
+            "web.yml");
+        Assert.Equal("trixie", spec.Release?.Value);
+        Assert.Equal("web.yml:2", spec.Release?.Origin.Text);
+        Assert.Equal(["http://mirror.example/debian/", "https://other.example/debian/"], spec.Mirrors!.Value.Select(uri => uri.AbsoluteUri));
+        Assert.Equal("http://mirror.example/debian-security/", spec.SecurityMirror!.Value.AbsoluteUri);
+        Assert.Equal("front", spec.Hostname?.Value);
+        Assert.Equal(["nginx", "libstdc++6"], spec.Packages!.Value);
+        Assert.Equal(20L << 30, spec.DiskBytes?.Value);
+        Assert.Equal(2048, spec.MemoryMiB?.Value);
+        Assert.Equal(2, spec.Cpus?.Value);
+        Assert.Equal("de_DE.UTF-8", spec.Locale?.Value);
+        Assert.Equal("Europe/Berlin", spec.TimeZone?.Value);
+        Assert.Equal("de", spec.Keyboard?.Value);
+        Assert.Equal("alice", spec.User?.Value.Name);
+        Assert.Equal("correct horse", spec.User?.Value.Password?.Reveal());
+        Assert.Equal([Key], spec.User?.Value.SshKeys);
+        Assert.Equal("web.yml:17", spec.User?.Origin.Text);
+        Assert.Null(spec.Root?.Value.Password);
+    }
+
+    [Fact]
+    public void A_lone_word_stands_for_a_list_or_a_name()
+    {
+        ApplianceSpec spec = ApplianceSpec.Parse("packages: nginx\nuser: alice\n", "web.yml");
+        Assert.Equal(["nginx"], spec.Packages!.Value);
+        Assert.Equal("alice", spec.User?.Value.Name);
+    }
+
+    [Fact]
+    public void All_problems_are_told_at_once_each_with_its_place()
+    {
+        string text = Problems("packges: [nginx]\ndisk: 8\ncpus: many\nhostname: [a]\n");
+        Assert.Equal(
+            [
+                "web.yml:1:1: 'packges' is no key of a spec; did you mean 'packages'?",
+                "web.yml:2:7: disk: '8' is not a size: expected a number with a unit, such as 512MiB, 8GiB or 8G (powers of 1024)",
+                "web.yml:3:7: cpus: 'many' does not fit: expected a whole number from 1 to 64",
+                "web.yml:4:11: hostname: expected a host name, as in: hostname: web; found a list",
+            ],
+            text.Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("hostname: a\nhostname: b", "2:1: 'hostname' is given twice, first in line 1")]
+    [InlineData("packages: &p [a]", "anchors")]
+    [InlineData("hostname: *x", "1:11: ")]
+    [InlineData("hostname: !!int 3", "tags")]
+    [InlineData("- a\n- b", "1:1: expected keys of a spec, one a line, as in: distro: debian")]
+    [InlineData("just text", "expected keys of a spec")]
+    [InlineData("a: b: c", "this is not YAML")]
+    [InlineData("hostname: a\n---\nhostname: b", "2:1: a second document")]
+    [InlineData("? [a]\n: b", "expected a key here")]
+    [InlineData("distro: debain", "did you mean 'debian'?")]
+    [InlineData("release: 13", "for a version number, use its codename")]
+    [InlineData("mirror: ftp://mirror.example/debian", "is not the URL of an archive")]
+    [InlineData("mirror: http://me:secret@mirror.example/debian", "would stand in every image")]
+    [InlineData("hostname: Web", "is not a host name")]
+    [InlineData("hostname: web.example.org", "no domain")]
+    [InlineData("hostname: -web", "is not a host name")]
+    [InlineData("packages: [nginx=1.2]", "asks for a version; write 'nginx'")]
+    [InlineData("packages: [nginx/sid]", "asks for a suite; write 'nginx'")]
+    [InlineData("packages: ['nginx:i386']", "asks for an architecture; write 'nginx'")]
+    [InlineData("packages: [Nginx]", "is not a package name")]
+    [InlineData("packages: [nginx-]", "is not a package name")]
+    [InlineData("packages: [[nginx]]", "1:12: packages: expected a list of package names")]
+    [InlineData("disk: 1GiB", "expected whole MiB from 2 GiB to 16 TiB")]
+    [InlineData("disk: 8GB", "is not a size")]
+    [InlineData("disk: 2097153KiB", "expected whole MiB")]
+    [InlineData("memory: 99999999999999999T", "is not a size")]
+    [InlineData("cpus: 0", "from 1 to 64")]
+    [InlineData("locale: de_DE", "is not a UTF-8 locale")]
+    [InlineData("timezone: ../../etc/passwd", "is not a time zone")]
+    [InlineData("keyboard: 'us\\nroot'", "is not a keyboard layout")]
+    [InlineData("user: root", "is an account or group of the system itself")]
+    [InlineData("user: {}", "user: the name is missing")]
+    [InlineData("user: {name: al, passwrd: x}", "'passwrd' is no key of user; did you mean 'password'?")]
+    [InlineData("user: {name: al, ssh-keys: ssh-rsa AAAA}", "is not an ssh public key")]
+    [InlineData("user: {name: al, ssh-keys: '-----BEGIN OPENSSH PRIVATE KEY-----'}", "give the public one")]
+    [InlineData("root: open", "expected the word locked")]
+    [InlineData("root: {locked: true, password: x}", "locked, yet a password is given")]
+    [InlineData("root: {locked: false}", "there is no password")]
+    [InlineData("root: {locked: yes}", "is neither true nor false")]
+    public void A_mistake_is_told_with_its_place_and_what_was_expected(string yaml, string part) => Assert.Contains(part, Problems(yaml));
+
+    [Theory]
+    [InlineData("user: {name: al, password-hash: hunter2hunter2hunter2}")]
+    [InlineData("user: {name: al, password: 'hunter2\u0007'}")]
+    [InlineData("root: {password: hunter2, password-hash: hunter2}")]
+    public void No_message_repeats_a_password(string yaml) => Assert.DoesNotContain("hunter2", Problems(yaml));
+
+    [Theory]
+    [InlineData("/home/al/My_Web.2.yml", "my-web-2")]
+    [InlineData("web.yaml", "web")]
+    public void The_name_is_made_from_that_of_the_file(string file, string name) =>
+        Assert.Equal(name, ApplianceSpec.Parse("", file).Name.Value);
+
+    [Theory]
+    [InlineData("日本.yml")]
+    [InlineData("___.yml")]
+    public void A_file_name_without_a_host_name_in_it_is_refused(string file)
+    {
+        VirtigoException thrown = Assert.Throws<VirtigoException>(() => ApplianceSpec.Parse("", file));
+        Assert.Contains("--name", thrown.Hint);
+        Assert.Equal("ok", ApplianceSpec.Parse("", file, "ok").Name.Value);
+    }
+
+    [Fact]
+    public void A_distribution_alone_is_a_spec()
+    {
+        ApplianceSpec spec = ApplianceSpec.ForDistribution("debian");
+        Assert.Equal("debian", spec.Name.Value);
+        Assert.Equal("debian", spec.Distribution?.Value);
+        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => ApplianceSpec.ForDistribution("webb.yml")).Kind);
+    }
+
+    [Fact]
+    public async Task A_huge_or_missing_or_binary_file_is_refused()
+    {
+        string folder = Directory.CreateTempSubdirectory("virtigo-spec-").FullName;
+        try
+        {
+            string file = Path.Combine(folder, "big.yml");
+            await File.WriteAllBytesAsync(file, new byte[ApplianceSpec.MaxFileBytes + 1], TestContext.Current.CancellationToken);
+            Assert.Contains("larger than", await MessageAsync(file));
+            await File.WriteAllBytesAsync(file, [0x68, 0xff, 0xfe], TestContext.Current.CancellationToken);
+            Assert.Contains("not UTF-8", await MessageAsync(file));
+            Assert.Contains("cannot be read", await MessageAsync(Path.Combine(folder, "none.yml")));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static async Task<string> MessageAsync(string file) => (await Assert.ThrowsAsync<VirtigoException>(
+            () => ApplianceSpec.LoadAsync(file, null, TestContext.Current.CancellationToken))).Message;
+    }
+}
