@@ -54,6 +54,21 @@ public sealed class ApplianceSpec
 
     internal Setting<RootWish>? Root { get; init; }
 
+    /// <summary>
+    /// The text it was read from with <c>"***"</c> in place of every password and password hash; empty when there was no file.
+    /// </summary>
+    public string RedactedText { get; internal init; } = "";
+
+    /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>
+    /// <param name="fileOrDistribution">The path of a file, or <c>debian</c>.</param>
+    /// <param name="name">The image's name; null for the file's without extension, or the distribution's.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="VirtigoException">There is no such file or distribution, or something is wrong with the content.</exception>
+    public static async Task<ApplianceSpec> OpenAsync(string fileOrDistribution, string? name, CancellationToken cancellationToken) =>
+        File.Exists(fileOrDistribution)
+            ? await LoadAsync(fileOrDistribution, name, cancellationToken)
+            : ForDistribution(fileOrDistribution, name);
+
     /// <summary>A spec that leaves everything but the distribution to the planner; its name is the distribution's.</summary>
     /// <param name="distribution">The distribution: <c>debian</c>.</param>
     /// <param name="name">The image's name; null for the distribution's.</param>

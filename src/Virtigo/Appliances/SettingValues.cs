@@ -19,4 +19,17 @@ internal sealed class SettingValues(string file, OriginKind kind)
         _values.TryGetValue(path, out var found) ? new Setting<T>((T)found.Value, OriginOf(path)!) : null;
 
     public SecretText? Secret(string path) => _values.TryGetValue(path, out var found) ? new SecretText((string)found.Value) : null;
+
+    /// <summary>The text with every secret in it replaced.</summary>
+    public string Redact(string text, IEnumerable<SpecKey> keys)
+    {
+        IEnumerable<YamlText> secrets = keys.Where(key => key.Secret).Select(key => Place(key.Path)).OfType<YamlText>();
+        foreach (YamlText secret in secrets.OrderByDescending(secret => secret.Source.Start.Value))
+        {
+            string end = text[secret.Source].EndsWith('\n') ? "\n" : "";
+            text = $"{text[..secret.Source.Start]}\"***\"{end}{text[secret.Source.End..]}";
+        }
+
+        return text;
+    }
 }

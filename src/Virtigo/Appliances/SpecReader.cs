@@ -52,6 +52,7 @@ internal static class SpecReader
             Keyboard = values.Get<string>("keyboard"),
             User = UserOf(values),
             Root = RootOf(values),
+            RedactedText = values.Redact(yaml, SpecReference.Flatten(SpecKeys.All)),
         };
     }
 

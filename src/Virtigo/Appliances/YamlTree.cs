@@ -11,6 +11,9 @@ internal abstract record YamlItem(int Line, int Column);
 /// <summary>A scalar. <paramref name="Plain"/>: written without quotes, so that <c>null</c> and the like mean what YAML says.</summary>
 internal sealed record YamlText(string Value, bool Plain, int Line, int Column) : YamlItem(Line, Column)
 {
+    /// <summary>Where in the text the scalar stands, quotes included.</summary>
+    public Range Source { get; init; }
+
     public bool IsNull => Plain && Value is "" or "~" or "null" or "Null" or "NULL";
 }
 
@@ -128,7 +131,10 @@ internal sealed class YamlTree
             case Scalar scalar:
                 _parser.MoveNext();
                 RefuseTag(scalar);
-                return new YamlText(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column);
+                return new YamlText(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column)
+                {
+                    Source = (int)scalar.Start.Index..(int)scalar.End.Index,
+                };
 
             case SequenceStart sequence:
                 RefuseTag(sequence);

@@ -148,6 +148,14 @@ public sealed class ApplianceSpecTests
     public void No_message_repeats_a_password(string yaml) => Assert.DoesNotContain("hunter2", Problems(yaml));
 
     [Theory]
+    [InlineData("user:\n  name: alice # me\n  password: hunter2 # mine\ncpus: 2\n", "user:\n  name: alice # me\n  password: \"***\" # mine\ncpus: 2\n")]
+    [InlineData("root: {password: 'hunter2'}\nuser: {password: \"hunter2\", name: al}", "root: {password: \"***\"}\nuser: {password: \"***\", name: al}")]
+    [InlineData("root:\n  password: >-\n    hunter2\ncpus: 2\n", "root:\n  password: \"***\"\ncpus: 2\n")]
+    [InlineData("# äöü\nhostname: web\n", "# äöü\nhostname: web\n")]
+    public void The_text_that_is_kept_has_no_password(string yaml, string kept) =>
+        Assert.Equal(kept, ApplianceSpec.Parse(yaml, "web.yml").RedactedText);
+
+    [Theory]
     [InlineData("/home/al/My_Web.2.yml", "my-web-2")]
     [InlineData("web.yaml", "web")]
     public void The_name_is_made_from_that_of_the_file(string file, string name) =>
