@@ -11,9 +11,13 @@ internal static class InstallerTemplates
     /// <summary>Reads the templates of every package of a build.</summary>
     /// <returns>The raw text of the templates file, by package name.</returns>
     /// <exception cref="InvalidDataException">The cached file is damaged.</exception>
-    public static async Task<IReadOnlyDictionary<string, string>> ReadAsync(InstallerBuild build, CancellationToken cancellationToken)
+    public static Task<IReadOnlyDictionary<string, string>> ReadAsync(InstallerBuild build, CancellationToken cancellationToken) =>
+        ReadAsync(build.TemplatesPath, cancellationToken);
+
+    /// <summary>Reads what <see cref="WriteAsync"/> wrote.</summary>
+    internal static async Task<IReadOnlyDictionary<string, string>> ReadAsync(string path, CancellationToken cancellationToken)
     {
-        await using var file = new FileStream(build.TemplatesPath, FileMode.Open, FileAccess.Read, FileShare.Read);
+        await using FileStream file = File.OpenRead(path);
         var reader = new CpioReader(file);
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
         while (await reader.ReadAsync(cancellationToken) is { } entry)
@@ -24,7 +28,7 @@ internal static class InstallerTemplates
         return all;
     }
 
-    /// <summary>Writes templates so that <see cref="ReadAsync"/> reads them.</summary>
+    /// <summary>Writes templates so that <see cref="ReadAsync(string, CancellationToken)"/> reads them.</summary>
     internal static async Task WriteAsync(Stream output, IReadOnlyDictionary<string, string> templates, CancellationToken cancellationToken)
     {
         var writer = new CpioWriter(output);

@@ -1,0 +1,58 @@
+namespace Virtigo.Installers.Debian;
+
+/// <summary>The installer components of an appliance: one virtio disk, ext4, GRUB for BIOS; no LVM, RAID or encryption.</summary>
+internal static class DefaultComponents
+{
+    /// <summary>
+    /// What is asked for; dependencies are added by the resolver. Kernel modules are named by what they provide,
+    /// so that the names do not depend on the kernel's version.
+    /// </summary>
+    public static IReadOnlyList<string> ForAppliance { get; } =
+    [
+        "bootstrap-base",
+        "base-installer",
+        "debootstrap-udeb",
+        "apt-setup-udeb",
+        "apt-mirror-setup",
+        "pkgsel",
+        "user-setup-udeb",
+        "clock-setup",
+        "tzsetup-udeb",
+        "finish-install",
+        "grub-installer",
+        "partman-base",
+        "partman-auto",
+        "partman-basicfilesystems",
+        "partman-basicmethods",
+        "partman-ext3",
+        "partman-partitioning",
+        "partman-target",
+        "partman-utils",
+        "di-utils-mapdevfs",
+        "e2fsprogs-udeb",
+        "disk-detect",
+        "ext4-modules",
+        "scsi-modules",
+    ];
+
+    /// <summary>
+    /// Dependencies that only serve hardware or file systems that such an appliance does not have. The installer ignores
+    /// a component that its retriever does not offer; every one left out saves the guest its unpacking and configuring.
+    /// </summary>
+    public static IReadOnlySet<string> LeftOut { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "ata-modules",
+        "cdrom-core-modules",
+        "sata-modules",
+        "pata-modules",
+        "firewire-core-modules",
+        "pcmcia-storage-modules",
+        "mmc-modules",
+        "usb-storage-modules",
+        "dosfstools-udeb",
+        "ntfs-3g-udeb",
+        "multipath-udeb",
+        "open-iscsi-udeb",
+        "dmraid-udeb",
+    };
+}
