@@ -9,7 +9,7 @@ internal sealed class DebconfTrace
     private string? _input;
     private bool _shown;
 
-    /// <summary>The question being asked, or null when none is or nothing is traced.</summary>
+    /// <summary>The question being asked, the first if there are several; null when none is or nothing is traced.</summary>
     public string? Asked { get; private set; }
 
     /// <summary>Takes a message of the program debconf.</summary>
@@ -22,7 +22,8 @@ internal sealed class DebconfTrace
         }
         else if (message.StartsWith("<-- 0 question will be asked", StringComparison.Ordinal))
         {
-            (Asked, _input) = (_input, null);
+            Asked ??= _input;
+            _input = null;
         }
         else if (message.StartsWith("<-- 30", StringComparison.Ordinal))
         {

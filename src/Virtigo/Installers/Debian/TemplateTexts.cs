@@ -3,7 +3,7 @@ namespace Virtigo.Installers.Debian;
 /// <summary>Finds a template by what the screen shows of it: its description with the variables filled in.</summary>
 internal sealed class TemplateTexts
 {
-    private readonly Dictionary<string, DebconfTemplate> _fixed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DebconfTemplate?> _fixed = new(StringComparer.Ordinal);
     private readonly List<(string[] Parts, DebconfTemplate Template)> _variable = [];
 
     /// <summary>Adds a template; those nobody is asked are left out, and so are texts that several questions share.</summary>
@@ -17,7 +17,7 @@ internal sealed class TemplateTexts
 
         if (!text.Contains("${", StringComparison.Ordinal))
         {
-            _fixed[text] = template;
+            _fixed[text] = _fixed.TryGetValue(text, out DebconfTemplate? other) && other?.Name != template.Name ? null : template;
             return;
         }
 
