@@ -54,6 +54,14 @@ internal sealed class DebPackage : IDisposable
     /// <summary>The control files: control, templates, postinst, md5sums and so on; one walk at a time.</summary>
     public IEnumerable<DebEntry> ControlFiles() => Entries(_control, MaxControl);
 
+    /// <summary>The content of a file the package installs, or null when it installs none at this path.</summary>
+    /// <param name="path">The path from the root, as <c>usr/bin/true</c>.</param>
+    /// <param name="maxSize">The most bytes read; a larger file is an error.</param>
+    public byte[]? ReadFile(string path, long maxSize) => Files()
+        .Where(entry => entry.Type == DebEntryType.File && entry.Path == path)
+        .Select(entry => Decompression.ReadAll(entry.Content!, maxSize, $"{path} of {_name}"))
+        .FirstOrDefault();
+
     /// <summary>The content of a control file, or null when the package has none of this name.</summary>
     public byte[]? ReadControlFile(string name) => ControlFiles()
         .Where(entry => entry.Type == DebEntryType.File && entry.Path == name)

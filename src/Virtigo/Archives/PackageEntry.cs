@@ -73,31 +73,33 @@ internal sealed class PackageEntry
         }
     }
 
-    /// <summary>A field's value, further lines still starting with their space; null when the field is absent.</summary>
+    /// <summary>
+    /// A field's value, further lines still starting with their space; null when the field is absent.
+    /// Archive tools write field names in one way only, so they are compared with case: that is what makes this fast.
+    /// </summary>
     public string? this[string field]
     {
         get
         {
-            ReadOnlySpan<byte> rest = _text.Span;
-            while (!rest.IsEmpty)
+            Span<byte> start = stackalloc byte[64];
+            start[0] = (byte)'\n';
+            int length = Encoding.ASCII.GetBytes(field, start[1..]) + 1;
+            start[length++] = (byte)':';
+            start = start[..length];
+            ReadOnlySpan<byte> text = _text.Span;
+            int value = text.StartsWith(start[1..]) ? length - 1 : text.IndexOf(start) is >= 0 and int found ? found + length : -1;
+            if (value < 0)
             {
-                int end = LineEnd(rest);
-                if (rest.Length > field.Length && rest[field.Length] == ':'
-                    && Ascii.EqualsIgnoreCase(rest[..field.Length], field))
-                {
-                    int stop = end;
-                    while (stop < rest.Length && rest[stop] is (byte)' ' or (byte)'\t')
-                    {
-                        stop += LineEnd(rest[stop..]);
-                    }
-
-                    return Encoding.UTF8.GetString(rest[(field.Length + 1)..stop].Trim(" \t\r\n"u8));
-                }
-
-                rest = rest[end..];
+                return null;
             }
 
-            return null;
+            int end = value + LineEnd(text[value..]);
+            while (end < text.Length && (text[end] is (byte)' ' or (byte)'\t'))
+            {
+                end += LineEnd(text[end..]);
+            }
+
+            return Encoding.UTF8.GetString(text[value..end].Trim(" \t\r\n"u8));
         }
     }
 
