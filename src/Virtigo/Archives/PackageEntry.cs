@@ -94,7 +94,7 @@ internal sealed class PackageEntry
             }
 
             int end = value + LineEnd(text[value..]);
-            while (end < text.Length && (text[end] is (byte)' ' or (byte)'\t'))
+            while (end < text.Length && text[end] is (byte)' ' or (byte)'\t')
             {
                 end += LineEnd(text[end..]);
             }

@@ -21,7 +21,7 @@ public sealed class TestArchiveTests
 
         using DebPackage deb = DebPackage.Open(path);
         Assert.Equal("hello", deb.Control["Package"]);
-        Assert.Equal("hello\n"u8, deb.ReadFile("usr/share/hello", maxSize: 100));
+        Assert.Equal("hello\n"u8.ToArray(), deb.ReadFile("usr/share/hello", maxSize: 100));
         Assert.NotNull((await suite.PackagesAsync("main", "amd64", installer: true, Token)).Find("net"));
     }
 }
