@@ -38,7 +38,7 @@ public sealed class ImageDraft : IAsyncDisposable
         }
 
         string hash = await DiskHash.ComputeAsync(DiskPath, null, cancellationToken);
-        return new ImageDisk("qcow2", header.VirtualBytes, DiskFile.AllocatedBytes(DiskPath), hash);
+        return new ImageDisk("qcow2", header.VirtualBytes, new FileInfo(DiskPath).Length, DiskFile.AllocatedBytes(DiskPath), hash);
     }
 
     /// <summary>Writes the manifest, waits until everything is on its storage, and puts the image into the store by one rename.</summary>
@@ -68,7 +68,7 @@ public sealed class ImageDraft : IAsyncDisposable
         DiskFile.FlushFolder(_folder.Path);
         System.IO.Directory.CreateDirectory(_paths.Images);
         string target = Path.Combine(_paths.Images, Key);
-        ImageStore.Discard(_paths, target);
+        using WorkFolder? broken = ImageStore.TakeOut(_paths, target);
         System.IO.Directory.Move(_folder.Path, target);
         _sealed = true;
         DiskFile.FlushFolder(_paths.Images);

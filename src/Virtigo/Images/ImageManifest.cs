@@ -96,9 +96,10 @@ public sealed record ImageMaterial(string Url, string Sha256, long Size, string 
 /// <summary>The disk of an image as it was sealed.</summary>
 /// <param name="Format">The format: <c>qcow2</c>.</param>
 /// <param name="VirtualBytes">The size that a guest sees, in bytes.</param>
+/// <param name="FileBytes">The length of the file, in bytes.</param>
 /// <param name="AllocatedBytes">The space it took on the host, in bytes.</param>
 /// <param name="Sha256">The SHA-256 of the file.</param>
-public sealed record ImageDisk(string Format, long VirtualBytes, long AllocatedBytes, string Sha256);
+public sealed record ImageDisk(string Format, long VirtualBytes, long FileBytes, long AllocatedBytes, string Sha256);
 
 /// <summary>How long a stage took.</summary>
 /// <param name="Stage">The stage's name.</param>

@@ -44,7 +44,8 @@ public sealed partial class ImageStore
     public async Task<ImageVerification> VerifyAsync(
         StoredImage image, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
-        using ImageLease lease = Lease(image);
+        ArgumentNullException.ThrowIfNull(image);
+        using ImageLease lease = await LeaseAsync(image, cancellationToken);
         return new ImageVerification(
             image.Manifest.Disk.Sha256, await DiskHash.ComputeAsync(image.DiskPath, progress, cancellationToken));
     }
@@ -63,8 +64,9 @@ public sealed partial class ImageStore
         StoredImage image, string path, ExportOptions? options = null, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(image);
         options ??= new ExportOptions();
-        using ImageLease lease = Lease(image);
+        using ImageLease lease = await LeaseAsync(image, cancellationToken);
         path = Path.GetFullPath(path);
         CheckExport(image, path, options);
         string temporary = $"{path}.{Guid.NewGuid():N}.part";
@@ -85,7 +87,7 @@ public sealed partial class ImageStore
     }
 
     /// <summary>Makes a disk that begins as a copy of an image and keeps only what is written to it. The image stays as it is.</summary>
-    /// <param name="image">The image; hold a <see cref="Lease"/> on it for as long as the overlay is used.</param>
+    /// <param name="image">The image; hold a <see cref="LeaseAsync"/> on it for as long as the overlay is used.</param>
     /// <param name="path">The overlay to make, as qcow2.</param>
     /// <param name="cancellationToken">Ends the making.</param>
     public static Task CreateOverlayAsync(StoredImage image, string path, CancellationToken cancellationToken = default)

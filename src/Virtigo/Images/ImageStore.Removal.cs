@@ -103,14 +103,15 @@ public sealed partial class ImageStore
     private Task<bool> TryRemoveAsync(string key, CancellationToken cancellationToken) => Task.Run(
         () =>
         {
-            using FileLock? free = FileLock.TryAcquire(LockPath(key, "use"));
-            if (free is null)
-            {
-                return false;
-            }
-
-            Discard(_paths, PathOf(key));
-            return true;
+            using WorkFolder? bin = TakeOutUnused(key, out bool inUse);
+            return !inUse;
         },
         cancellationToken);
+
+    private WorkFolder? TakeOutUnused(string key, out bool inUse)
+    {
+        using FileLock? free = FileLock.TryAcquire(LockPath(key, "use"));
+        inUse = free is null;
+        return inUse ? null : TakeOut(_paths, PathOf(key));
+    }
 }

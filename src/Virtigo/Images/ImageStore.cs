@@ -1,3 +1,4 @@
+using System.Globalization;
 using Virtigo.Host;
 
 namespace Virtigo.Images;
@@ -94,36 +95,36 @@ public sealed partial class ImageStore
     public async Task<ImageDraft?> BeginAsync(string key, Action? waiting = null, CancellationToken cancellationToken = default)
     {
         FileLock turn = await FileLock.AcquireAsync(LockPath(key, "build"), waiting, cancellationToken);
+        ImageDraft? draft = null;
         try
         {
             WorkFolder.Sweep(_paths);
-            if (TryGet(key) is null)
-            {
-                var draft = new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft"));
-                turn = null!;
-                return draft;
-            }
-
-            return null;
+            draft = TryGet(key) is null ? new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft")) : null;
+            return draft;
         }
         finally
         {
-            turn?.Dispose();
+            if (draft is null)
+            {
+                turn.Dispose();
+            }
         }
     }
 
     /// <summary>Keeps an image from being removed until the lease is disposed or this process ends.</summary>
-    /// <exception cref="VirtigoException">The image is gone or going (<see cref="FailureKind.Usage"/>).</exception>
-    public ImageLease Lease(StoredImage image)
+    /// <param name="image">The image.</param>
+    /// <param name="cancellationToken">Ends the wait for a removal that is under way.</param>
+    /// <exception cref="VirtigoException">The image is gone (<see cref="FailureKind.Usage"/>).</exception>
+    public async Task<ImageLease> LeaseAsync(StoredImage image, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
-        FileLock? held = FileLock.TryAcquireShared(LockPath(image.Key, "use"));
-        if (held is not null && File.Exists(image.DiskPath))
+        FileLock held = await FileLock.AcquireSharedAsync(LockPath(image.Key, "use"), cancellationToken);
+        if (File.Exists(image.DiskPath))
         {
             return new ImageLease(image, held);
         }
 
-        held?.Dispose();
+        held.Dispose();
         throw new VirtigoException(FailureKind.Usage, $"The image {image.Name} ({ImageKey.Short(image.Key)}) was removed meanwhile.",
             "List what there is: virtigo images");
     }
@@ -142,27 +143,39 @@ public sealed partial class ImageStore
     public RememberedBuild? Lookup(string fingerprint) =>
         _memory.Find(fingerprint) is { } build && File.Exists(Path.Combine(PathOf(build.ImageKey), StoredImage.ManifestName)) ? build : null;
 
-    /// <summary>Moves a folder out of the store by one rename, then deletes it.</summary>
-    internal static void Discard(HostPaths paths, string folder)
+    /// <summary>Moves a folder out of the store by one rename.</summary>
+    /// <returns>Deletes it when disposed; null when there was no folder.</returns>
+    internal static WorkFolder? TakeOut(HostPaths paths, string folder)
     {
-        if (Directory.Exists(folder))
+        if (!Directory.Exists(folder))
         {
-            using var bin = WorkFolder.Create(paths, "removed");
-            Directory.Move(folder, Path.Combine(bin.Path, "image"));
+            return null;
         }
+
+        var bin = WorkFolder.Create(paths, "removed");
+        Directory.Move(folder, Path.Combine(bin.Path, "image"));
+        return bin;
     }
 
     private static (StoredImage? Image, BrokenImage? Broken) Read(string folder, string key)
     {
         ManifestReading reading = ImageManifestFile.Read(Path.Combine(folder, StoredImage.ManifestName), key);
-        if (reading.Manifest is null)
-        {
-            // An image that was removed while the store was read is neither there nor broken.
-            return Directory.Exists(folder) ? (null, new BrokenImage(key, folder, reading.Problem!)) : (null, null);
-        }
+        StoredImage? image = reading.Manifest is { } manifest ? new StoredImage(folder, manifest) : null;
+        string? problem = image is null ? reading.Problem! : DiskProblem(image);
 
-        var image = new StoredImage(folder, reading.Manifest);
-        return File.Exists(image.DiskPath) ? (image, null) : (null, new BrokenImage(key, folder, "the disk is missing"));
+        // An image that was removed while the store was read is neither there nor broken.
+        return problem is null ? (image, null)
+            : Directory.Exists(folder) ? (null, new BrokenImage(key, folder, problem))
+            : (null, null);
+    }
+
+    private static string? DiskProblem(StoredImage image)
+    {
+        var disk = new FileInfo(image.DiskPath);
+        long expected = image.Manifest.Disk.FileBytes;
+        return !disk.Exists ? "the disk is missing"
+            : disk.Length != expected ? string.Create(CultureInfo.InvariantCulture, $"the disk has {disk.Length} bytes instead of {expected}")
+            : null;
     }
 
     private static string FindKey(string prefix, ImageListing all)
