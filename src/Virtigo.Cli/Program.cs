@@ -1,1 +1,3 @@
-return 0;
+using Virtigo.Cli;
+
+return await CommandLine.RunAsync(args, CliHost.OfProcess());

@@ -86,7 +86,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         IEnumerable<string> known = Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(root, file)).Order(StringComparer.Ordinal);
         throw new VirtigoException(FailureKind.Usage,
-            $"{zone.Origin}: timezone: {SpecProblems.Quote(zone.Value)} is no time zone this host knows{NearestName.Suggest(zone.Value, known)}.",
+            $"{zone.Origin}: timezone: {SpecProblems.Quote(zone.Value)} is no time zone this host knows{SpecProblems.Suggest(zone.Value, known)}.",
             $"The names are those of the files below {root}.");
     }
 

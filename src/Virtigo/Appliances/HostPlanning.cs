@@ -27,6 +27,18 @@ public static class HostPlanning
         };
     }
 
+    /// <summary>The archive that a spec without a mirror would come from and where that was found, or null when none is known.</summary>
+    /// <param name="environment">What may be asked of the host.</param>
+    /// <param name="cancellationToken">Ends the reading of the configuration.</param>
+    /// <exception cref="VirtigoException">The configuration is wrong.</exception>
+    public static async Task<string?> DescribeMirrorAsync(PlannerEnvironment environment, CancellationToken cancellationToken)
+    {
+        UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
+        return config.Mirrors is { } configured ? $"{configured.Value[0]} ({configured.Origin})"
+            : environment.FindHostMirror() is { } host ? $"{host.Uri} ({host.Place})"
+            : null;
+    }
+
     private static HostMirror? MirrorOf(AptSource? source) =>
         source is null ? null : new HostMirror(source.Uri, $"{source.File}:{source.Line}");
 }

@@ -34,7 +34,7 @@ internal sealed class TextType(string name, Func<string, string?> check, string?
     /// <summary>A type with a closed set of values.</summary>
     public static TextType OneOf(params string[] choices) => new(
         "one of: " + string.Join(", ", choices),
-        value => choices.Contains(value) ? null : $"is not supported: expected {string.Join(" or ", choices)}{NearestName.Suggest(value, choices)}",
+        value => choices.Contains(value) ? null : $"is not supported: expected {string.Join(" or ", choices)}{SpecProblems.Suggest(value, choices)}",
         choices: choices);
 
     public override object? Read(YamlItem item, SpecKey key, SpecProblems problems)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Virtigo.Host;
 
 namespace Virtigo.Appliances;
 
@@ -28,6 +29,10 @@ internal sealed class SpecProblems(string file)
 
         return shown.Append(value.Length > 60 ? "…'" : "'").ToString();
     }
+
+    /// <summary>The text <c>; did you mean 'x'?</c>, or nothing when nothing is near.</summary>
+    public static string Suggest(string word, IEnumerable<string> candidates) =>
+        NearMatches.Of(word, candidates, most: 1) is [var near] ? $"; did you mean '{near}'?" : "";
 
     public void ThrowIfAny(string hint)
     {

@@ -98,7 +98,7 @@ internal static class SpecReader
             if (key is null)
             {
                 IEnumerable<string> names = keys.Select(candidate => candidate.Key);
-                string near = NearestName.Suggest(name.Value, names);
+                string near = SpecProblems.Suggest(name.Value, names);
                 problems.Add(name, $"{SpecProblems.Quote(name.Value)} is no key of {what}"
                     + (near.Length > 0 ? near : $"; expected one of {string.Join(", ", names)}"));
             }

@@ -1,0 +1,64 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Virtigo.Cli.Output;
+
+internal sealed record ErrorReport(ErrorDetails Error);
+
+internal sealed record ErrorDetails(string Kind, int ExitCode, string Message, string? Hint, string? Report);
+
+internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyList<ExplainLine> Values);
+
+internal sealed record ExplainLine(string Key, string Value, string Origin, string Kind);
+
+internal sealed record VersionReport(string Version, string Runtime);
+
+internal sealed record LintReport(string File, IReadOnlyList<LintLine> Findings);
+
+internal sealed record LintLine(int Line, int Column, string Severity, string Message, string? Hint);
+
+internal sealed record DoctorLine(string Name, string Verdict, string Detail, string? Mend);
+
+internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings);
+
+internal sealed record ImageLine(string Name, string Key, DateTimeOffset Created, long Bytes, long DiskBytes, string Path);
+
+internal sealed record BrokenLine(string Key, string Path, string Problem);
+
+internal sealed record ImagesReport(IReadOnlyList<ImageLine> Images, IReadOnlyList<BrokenLine> Broken);
+
+internal sealed record PruneReport(IReadOnlyList<string> Removed, IReadOnlyList<string> InUse, long FreedBytes, bool DryRun);
+
+internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes);
+
+/// <summary>The shapes of everything the command prints as JSON. Names are part of its interface.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ErrorReport))]
+[JsonSerializable(typeof(ExplainReport))]
+[JsonSerializable(typeof(VersionReport))]
+[JsonSerializable(typeof(LintReport))]
+[JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ImagesReport))]
+[JsonSerializable(typeof(PruneReport))]
+[JsonSerializable(typeof(ExportReport))]
+[JsonSerializable(typeof(Images.ImageManifest))]
+internal sealed partial class CliJson : JsonSerializerContext
+{
+    /// <summary>One line per object.</summary>
+    public static CliJson Compact { get; } = new(Make(indented: false));
+
+    /// <summary>For reports that a person may look at too.</summary>
+    public static CliJson Indented { get; } = new(Make(indented: true));
+
+    // Relaxed: the text goes to a terminal or a pipe, never into a web page.
+    private static JsonSerializerOptions Make(bool indented) => new()
+    {
+        WriteIndented = indented,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+}

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Virtigo.Appliances;
+using Virtigo.Cli.Output;
+using Virtigo.Host;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary><c>virtigo doctor</c>: what this host can do, what is missing, and the command that mends it.</summary>
+internal static class DoctorVerb
+{
+    public static Verb Make(GlobalOptions options, CliHost host)
+    {
+        var verb = new Verb("doctor", "Look at what a build needs of this host; exit code 3 when something is missing",
+            "virtigo doctor",
+            "virtigo doctor --json | jq -r '.findings[] | select(.mend) | .mend'   # only the commands that mend");
+        verb.Does(options, host, async (run, cancellationToken) =>
+        {
+            var knowledge = new DoctorKnowledge { Mirror = token => HostPlanning.DescribeMirrorAsync(HostPlanning.On(run.Host.Paths, options.Archives(run)), token) };
+            IReadOnlyList<HostFinding> findings = await new Doctor(run.Host.Paths, knowledge).RunAsync(cancellationToken);
+            Write(run, findings);
+            return findings.Any(finding => finding.Verdict == HostVerdict.Missing) ? (int)FailureKind.Host : 0;
+        });
+        return verb;
+    }
+
+    private static void Write(Invocation run, IReadOnlyList<HostFinding> findings)
+    {
+        if (run.Mode.Json)
+        {
+            var report = new DoctorReport(findings.All(finding => finding.Verdict != HostVerdict.Missing),
+                [.. findings.Select(found => new DoctorLine(found.Name, found.Verdict.ToString().ToLowerInvariant(), found.Detail, found.Mend))]);
+            run.Data(JsonSerializer.Serialize(report, CliJson.Indented.DoctorReport));
+            return;
+        }
+
+        int width = findings.Max(finding => finding.Name.Length);
+        foreach (HostFinding found in findings)
+        {
+            run.Data($"{Mark(found.Verdict)}  {found.Name.PadRight(width)}  {found.Detail}");
+            if (found.Mend is { } mend)
+            {
+                run.Data($"      {new string(' ', width)}-> {mend}");
+            }
+        }
+    }
+
+    private static string Mark(HostVerdict verdict) => verdict switch
+    {
+        HostVerdict.Ok => "ok  ",
+        HostVerdict.Warning => "warn",
+        _ => "MISS",
+    };
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.Text.Json;
+using Virtigo.Appliances;
+using Virtigo.Cli.Output;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary><c>virtigo explain</c>: every value of a plan and where it came from.</summary>
+internal static class ExplainVerb
+{
+    public static Verb Make(GlobalOptions options, CliHost host)
+    {
+        Argument<string> target = Targets.Argument();
+        Option<string?> name = Targets.NameOption();
+        var verb = new Verb("explain", "Show every value of the plan and where it came from",
+            "virtigo explain web.yml                 # what would be built, and why",
+            "virtigo explain debian                  # what is decided when nothing is said",
+            "virtigo explain web.yml --json | jq .   # the same for a program")
+        {
+            target, name,
+        };
+        verb.Does(options, host, async (run, cancellationToken) =>
+        {
+            AppliancePlan plan = await Targets.PlanAsync(run, run.Value(target)!, run.Value(name), cancellationToken);
+            Write(run, plan);
+            return 0;
+        });
+        return verb;
+    }
+
+    public static void Write(Invocation run, AppliancePlan plan)
+    {
+        IReadOnlyList<ExplainedSetting> values = plan.Explain();
+        if (run.Mode.Json)
+        {
+            var report = new ExplainReport(plan.Name.Value, plan.Fingerprint,
+                [.. values.Select(value => new ExplainLine(value.Key, value.Shown, value.Origin.Text, value.Origin.Kind.ToString()))]);
+            run.Data(JsonSerializer.Serialize(report, CliJson.Indented.ExplainReport));
+            return;
+        }
+
+        Table.Write(run.Host.Data, [.. values.Select(value => (IReadOnlyList<string>)[value.Key, value.Shown, value.Origin.ToString()])]);
+        run.Data($"\nfingerprint {plan.Fingerprint}");
+    }
+}

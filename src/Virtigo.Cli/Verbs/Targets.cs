@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Virtigo.Appliances;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary>The argument of the verbs that work on an appliance's description.</summary>
+internal static class Targets
+{
+    public static Argument<string> Argument() => new("appliance")
+    {
+        Description = "A description (YAML), or a distribution: debian",
+        CompletionSources = { _ => Candidates() },
+    };
+
+    public static Option<string?> NameOption() => new("--name")
+    {
+        Description = "The image's name [default: the file's name without extension]",
+        HelpName = "name",
+    };
+
+    public static async Task<AppliancePlan> PlanAsync(Invocation run, string target, string? name, CancellationToken cancellationToken)
+    {
+        ApplianceSpec spec = await ApplianceSpec.OpenAsync(target, name, cancellationToken);
+        return await PlanAsync(run, spec, cancellationToken);
+    }
+
+    public static Task<AppliancePlan> PlanAsync(Invocation run, ApplianceSpec spec, CancellationToken cancellationToken) =>
+        new AppliancePlanner(HostPlanning.On(run.Host.Paths, run.Options.Archives(run))).PlanAsync(spec, cancellationToken);
+
+    private static IEnumerable<string> Candidates() =>
+        Directory.EnumerateFiles(".").Select(Path.GetFileName).OfType<string>()
+            .Where(file => file.EndsWith(".yml", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal))
+            .Append("debian");
+}
