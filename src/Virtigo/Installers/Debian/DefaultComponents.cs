@@ -36,8 +36,8 @@ internal static class DefaultComponents
     ];
 
     /// <summary>
-    /// Dependencies that only serve hardware or file systems that such an appliance does not have. The installer ignores
-    /// a component that its retriever does not offer; every one left out saves the guest its unpacking and configuring.
+    /// Dependencies that only serve hardware, file systems or other systems that such an appliance does not have. The installer
+    /// ignores a component that its retriever does not offer; every one left out saves the guest its unpacking and configuring.
     /// </summary>
     public static IReadOnlySet<string> LeftOut { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
@@ -54,5 +54,10 @@ internal static class DefaultComponents
         "multipath-udeb",
         "open-iscsi-udeb",
         "dmraid-udeb",
+
+        // One disk, empty before the install: there is no other system to look for. The clock is the host's.
+        "os-prober",
+        "os-prober-udeb",
+        "rdate-udeb",
     };
 }
