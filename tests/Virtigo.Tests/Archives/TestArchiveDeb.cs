@@ -18,6 +18,9 @@ internal sealed record TestArchiveDeb(string Name, string Version = "1.0-1", str
     /// <summary>Its files by path, as <c>usr/share/x</c>.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Files that are no text, by path.</summary>
+    public IReadOnlyDictionary<string, byte[]> Binaries { get; init; } = new Dictionary<string, byte[]>();
+
     /// <summary>Further control files, as <c>templates</c>, by name.</summary>
     public IReadOnlyDictionary<string, string> ControlFiles { get; init; } = new Dictionary<string, string>();
 
@@ -60,7 +63,8 @@ internal sealed record TestArchiveDeb(string Name, string Version = "1.0-1", str
 
     private static string Flat(IReadOnlyDictionary<string, string> files) => string.Join('\0', files.Select(file => file.Key + "\0" + file.Value));
 
-    private string Identity() => string.Join("\0\0", Control, Udeb, Compression, Noise, Flat(Files), Flat(ControlFiles));
+    private string Identity() => string.Join("\0\0", Control, Udeb, Compression, Noise, Flat(Files), Flat(ControlFiles),
+        string.Join('\0', Binaries.Select(file => file.Key + "\0" + Convert.ToHexStringLower(SHA256.HashData(file.Value)))));
 
     private byte[] BuildNow()
     {
@@ -76,6 +80,11 @@ internal sealed record TestArchiveDeb(string Name, string Version = "1.0-1", str
         foreach ((string path, string content) in Files)
         {
             Write(Path.Combine(folder, "root", path), Encoding.UTF8.GetBytes(content));
+        }
+
+        foreach ((string path, byte[] content) in Binaries)
+        {
+            Write(Path.Combine(folder, "root", path), content);
         }
 
         if (Noise > 0)

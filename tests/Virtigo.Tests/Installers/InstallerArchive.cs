@@ -5,6 +5,7 @@ using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Installers.Debian;
 using Virtigo.Tests.Archives;
+using Xunit;
 
 namespace Virtigo.Tests.Installers;
 
