@@ -1,0 +1,121 @@
+using System.Text.RegularExpressions;
+using Virtigo.Host;
+
+namespace Virtigo.Hypervisors.Qemu;
+
+/// <summary>Refuses what QEMU cannot do, before anything starts.</summary>
+internal static partial class QemuConfigCheck
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Checks a guest's configuration and the files it names; makes its work folder when absent.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> or <see cref="FailureKind.Host"/>, naming the guest, the value and what was expected.
+    /// </exception>
+    public static void Check(GuestConfig config)
+    {
+        Expect(config, NamePattern().IsMatch(config.Name), $"its name is '{config.Name}'", "letters, digits, '-', '_' and '.', at most 63");
+        Expect(config, config.Cpus is >= 1 and <= 255, $"it has {config.Cpus} processors", "1 to 255");
+        Expect(config, config.MemoryMiB is >= 16 and <= 16 << 20, $"it has {config.MemoryMiB} MiB of memory", "16 to 16777216");
+        Expect(config, config.TranslationCacheMiB is >= 16 and <= 2048, $"its translation cache has {config.TranslationCacheMiB} MiB", "16 to 2048");
+        Expect(config, config.CpuModel is null || CpuPattern().IsMatch(config.CpuModel), $"its processor is '{config.CpuModel}'", "a model of QEMU's");
+        Expect(config, config.Mtu is >= 68 and <= 65535, $"its network packets have {config.Mtu} bytes", "68 to 65535");
+        Expect(config, MacPattern().IsMatch(config.Mac), $"its network address is '{config.Mac}'", "six pairs of hexadecimal digits");
+        CheckSerials(config);
+        CheckFiles(config);
+        CheckFolder(config);
+        CheckSockets(config);
+    }
+
+    private static void CheckSerials(GuestConfig config)
+    {
+        Expect(config, config.Serials.Count <= QemuCommandLine.MaxSerials,
+            $"it has {config.Serials.Count} serial ports", $"at most {QemuCommandLine.MaxSerials} under QEMU");
+        foreach (GuestSerial serial in config.Serials)
+        {
+            Expect(config, SerialPattern().IsMatch(serial.Name), $"a serial port is named '{serial.Name}'", "lower-case letters, digits and '-', at most 16");
+            Expect(config, serial.LogLimit >= 0, $"the log of its serial port {serial.Name} is limited to {serial.LogLimit} bytes", "0 or more");
+        }
+
+        Expect(config, config.Serials.DistinctBy(serial => serial.Name).Count() == config.Serials.Count,
+            "two serial ports have one name", "different names");
+    }
+
+    private static void CheckFiles(GuestConfig config)
+    {
+        foreach (GuestDisk disk in config.Disks)
+        {
+            ExpectFile(config, "disk", disk.Path);
+            Expect(config, disk.Serial is null || DiskSerialPattern().IsMatch(disk.Serial),
+                $"a disk's serial number is '{disk.Serial}'", "letters, digits, '-' and '_', at most 20");
+        }
+
+        if (config.Kernel is { } kernel)
+        {
+            ExpectFile(config, "kernel", kernel.KernelPath);
+            if (kernel.InitrdPath is not null)
+            {
+                ExpectFile(config, "initrd", kernel.InitrdPath);
+            }
+        }
+    }
+
+    private static void CheckFolder(GuestConfig config)
+    {
+        string folder = config.WorkDirectory;
+        Expect(config, Path.IsPathRooted(folder), $"its work folder is '{folder}'", "an absolute path");
+        Directory.CreateDirectory(folder, OwnerOnly);
+        if ((File.GetUnixFileMode(folder) & ~OwnerOnly) != 0)
+        {
+            throw new VirtigoException(FailureKind.Host, $"The folder {folder} for the sockets of guest {config.Name} is open to other users.",
+                "chmod 700 " + ShellQuote.Word(folder));
+        }
+    }
+
+    private static void CheckSockets(GuestConfig config)
+    {
+        UnixListener.CheckLength(QemuCommandLine.QmpSocket(config));
+        UnixListener.CheckLength(QemuCommandLine.AgentSocket(config));
+        foreach (GuestSerial serial in config.Serials)
+        {
+            UnixListener.CheckLength(QemuCommandLine.SerialSocket(config, serial));
+        }
+
+        if (config.NetworkSocket is { } network)
+        {
+            UnixListener.CheckLength(network);
+        }
+    }
+
+    private static void ExpectFile(GuestConfig config, string what, string path)
+    {
+        Expect(config, Path.IsPathRooted(path), $"its {what} is '{path}'", "an absolute path");
+        if (!File.Exists(path))
+        {
+            throw new VirtigoException(FailureKind.Host, $"Guest {config.Name} cannot be started: its {what} {path} does not exist.");
+        }
+    }
+
+    private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
+    {
+        if (!fulfilled)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: {found}; expected {expected}.");
+        }
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9._-]{1,63}\z")]
+    private static partial Regex NamePattern();
+
+    [GeneratedRegex(@"^[A-Za-z0-9._+=-]+(,[A-Za-z0-9._+=-]+)*\z")]
+    private static partial Regex CpuPattern();
+
+    [GeneratedRegex(@"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}\z")]
+    private static partial Regex MacPattern();
+
+    [GeneratedRegex(@"^[a-z0-9-]{1,16}\z")]
+    private static partial Regex SerialPattern();
+
+    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,20}\z")]
+    private static partial Regex DiskSerialPattern();
+}

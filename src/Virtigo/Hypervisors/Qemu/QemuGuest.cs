@@ -1,0 +1,152 @@
+using System.Text;
+using Virtigo.Host;
+
+namespace Virtigo.Hypervisors.Qemu;
+
+/// <summary>One guest in one QEMU process of ours.</summary>
+internal sealed class QemuGuest : IGuest
+{
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
+    private readonly ChildProcess _child;
+    private readonly IReadOnlyList<SerialPort> _serials;
+    private volatile bool _killed;
+
+    private QemuGuest(ChildProcess child, QmpClient qmp, QmpSubscription events, IReadOnlyList<SerialPort> serials, Stream? agent)
+    {
+        (_child, Qmp, _serials, Agent) = (child, qmp, serials, agent);
+        Exited = WatchAsync(events);
+    }
+
+    /// <inheritdoc/>
+    public int ProcessId => _child.Id;
+
+    /// <inheritdoc/>
+    public Task<GuestExit> Exited { get; }
+
+    /// <inheritdoc/>
+    public Stream? Agent { get; }
+
+    /// <summary>QEMU's machine protocol, for what the guest's interface does not cover.</summary>
+    public QmpClient Qmp { get; }
+
+    /// <summary>Starts a guest; it runs when this returns.</summary>
+    /// <param name="config">The guest.</param>
+    /// <param name="accelerator">KVM or TCG.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public static async Task<QemuGuest> StartAsync(GuestConfig config, Accelerator accelerator, CancellationToken cancellationToken)
+    {
+        HostTools.Require(QemuCommandLine.Program);
+        QemuConfigCheck.Check(config);
+        QemuLaunch launch = await QemuLaunch.StartAsync(config, accelerator, cancellationToken);
+        QmpSubscription events = launch.Qmp.Subscribe();
+        try
+        {
+            await launch.Qmp.NegotiateAsync(cancellationToken);
+            var guest = new QemuGuest(launch.Child, launch.Qmp, events, launch.Serials, launch.Agent);
+            await launch.Qmp.ExecuteAsync("cont", null, cancellationToken);
+            return guest;
+        }
+        catch (Exception error) when (error is IOException or QmpException)
+        {
+            await launch.DisposeAsync();
+            throw QemuLaunch.Failure(launch.Child, error.Message);
+        }
+        catch
+        {
+            await launch.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Stream OpenSerial(string name) =>
+        _serials.FirstOrDefault(port => port.Name == name)?.Open()
+        ?? throw new ArgumentException($"The guest has no serial port '{name}'.", nameof(name));
+
+    /// <inheritdoc/>
+    public async Task PowerButtonAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Qmp.ExecuteAsync("system_powerdown", null, cancellationToken);
+        }
+        catch (IOException error)
+        {
+            throw new VirtigoException(FailureKind.Guest, "The power button cannot be pressed: the guest has ended.", inner: error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task KillAsync(CancellationToken cancellationToken)
+    {
+        _killed = true;
+        _child.Kill();
+        await Exited.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync(CancellationToken.None);
+        await Qmp.DisposeAsync();
+        if (Agent is not null)
+        {
+            await Agent.DisposeAsync();
+        }
+
+        await _child.DisposeAsync();
+    }
+
+    private async Task<GuestExit> WatchAsync(QmpSubscription events)
+    {
+        var watch = new QemuExitWatch();
+        try
+        {
+            await foreach (QmpEvent value in events.ReadAsync(CancellationToken.None))
+            {
+                if (watch.See(value))
+                {
+                    _child.Kill();
+                }
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // More events than anyone can read: QEMU is out of its mind, and ends below.
+        }
+
+        try
+        {
+            // Without its protocol QEMU ends by itself; one that broke the protocol does not.
+            await _child.Exited.WaitAsync(EndLimit);
+        }
+        catch (TimeoutException)
+        {
+            _child.Kill();
+        }
+
+        int code = await _child.Exited;
+        await Task.WhenAll(_serials.Select(port => port.DrainAsync()));
+        foreach (SerialPort port in _serials)
+        {
+            await port.DisposeAsync();
+        }
+
+        string? panic = _serials.Select(port => PanicLine(port.Remembered())).FirstOrDefault(line => line is not null);
+        return watch.Conclude(_killed, code, _child.ErrorTail, panic, _child.Command.ToString());
+    }
+
+    private static string? PanicLine(byte[] output)
+    {
+        const int longest = 300;
+        int start = output.AsSpan().LastIndexOf("Kernel panic - not syncing"u8);
+        if (start < 0)
+        {
+            return null;
+        }
+
+        ReadOnlySpan<byte> line = output.AsSpan(start, Math.Min(longest, output.Length - start));
+        int end = line.IndexOfAny((byte)'\r', (byte)'\n');
+        return Encoding.UTF8.GetString(end < 0 ? line : line[..end]);
+    }
+}

@@ -1,0 +1,35 @@
+using Virtigo.Host;
+
+namespace Virtigo.Hypervisors.Qemu;
+
+/// <summary>Runs guests in QEMU, as an ordinary user.</summary>
+/// <param name="paths">Where answers of the probe are cached.</param>
+public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
+{
+    private AcceleratorReport? _report;
+
+    /// <inheritdoc/>
+    public string Name => "qemu";
+
+    /// <inheritdoc/>
+    public HypervisorCapabilities Capabilities { get; } = new()
+    {
+        MaxSerials = QemuCommandLine.MaxSerials,
+        KernelBoot = true,
+        AgentChannel = true,
+        SendKeys = true,
+        Display = true,
+    };
+
+    /// <inheritdoc/>
+    public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) =>
+        _report = await AcceleratorProbe.ProbeAsync(kernelPath, paths, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        Accelerator accelerator = config.Accelerator == Accelerator.Auto ? _report?.Accelerator ?? Accelerator.Tcg : config.Accelerator;
+        return await QemuGuest.StartAsync(config, accelerator, cancellationToken);
+    }
+}
