@@ -53,7 +53,12 @@ internal sealed class BoundedLineReader(Stream stream, int limit)
             {
                 ReadOnlyMemory<byte> rest = _buffer.AsMemory(_start, _end - _start);
                 _start = _end;
-                return rest.Length == 0 || _skipping ? null : rest.Length <= limit ? rest : throw TooLong();
+                if (rest.Length == 0 || _skipping)
+                {
+                    return null;
+                }
+
+                return rest.Length <= limit ? rest : throw TooLong();
             }
 
             _end += read;

@@ -33,7 +33,7 @@ public sealed record AcceleratorReport(Accelerator Accelerator, string? Reason, 
 public readonly record struct HostSpeed(TimeSpan ProbeTime)
 {
     /// <summary>The probe's time on the machine on which time limits are written down (2 cores, TCG).</summary>
-    public static readonly TimeSpan Reference = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Reference = TimeSpan.FromSeconds(4);
 
     /// <summary>The speed of the machine on which time limits are written down.</summary>
     public static HostSpeed OfReference => new(Reference);

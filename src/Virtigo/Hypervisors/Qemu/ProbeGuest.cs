@@ -50,7 +50,7 @@ internal static class ProbeGuest
         }
         catch (VirtigoException error) when (accelerator == Accelerator.Kvm && error.Kind == FailureKind.Host)
         {
-            return new ProbeResult(null, $"did not start ({error.Message.ReplaceLineEndings(" ")})", error.Hint ?? "");
+            return new ProbeResult(null, "did not run: " + error.Message.Split('\n')[0].Trim(), error.Hint ?? "");
         }
         finally
         {
