@@ -48,12 +48,13 @@ internal sealed class WorkFolder : IDisposable
         int removed = 0;
         foreach (string lockFile in Directory.EnumerateFiles(paths.Work, "*" + LockSuffix).ToArray())
         {
-            string path = lockFile[..^LockSuffix.Length];
-            using FileLock? free = FileLock.TryAcquire(lockFile);
-            if (free is not null)
+            try
             {
-                removed += Directory.Exists(path) ? 1 : 0;
-                Remove(path);
+                removed += RemoveAbandoned(lockFile) ? 1 : 0;
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // Another user's, root's perhaps: it costs space, but not our work.
             }
         }
 
@@ -67,6 +68,20 @@ internal sealed class WorkFolder : IDisposable
         {
             Remove(Path);
         }
+    }
+
+    private static bool RemoveAbandoned(string lockFile)
+    {
+        using FileLock? free = FileLock.TryAcquire(lockFile);
+        if (free is null)
+        {
+            return false;
+        }
+
+        string path = lockFile[..^LockSuffix.Length];
+        bool found = Directory.Exists(path);
+        Remove(path);
+        return found;
     }
 
     private static void Remove(string path)

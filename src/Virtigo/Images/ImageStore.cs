@@ -92,21 +92,28 @@ public sealed partial class ImageStore
     /// <param name="waiting">Called once if another build of the same image is under way and is waited for.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The draft, or null when the image is in the store: <see cref="TryGet"/> gives it.</returns>
+    /// <exception cref="VirtigoException">The store's folders cannot be written to (<see cref="FailureKind.Host"/>).</exception>
     public async Task<ImageDraft?> BeginAsync(string key, Action? waiting = null, CancellationToken cancellationToken = default)
     {
-        FileLock turn = await FileLock.AcquireAsync(LockPath(key, "build"), waiting, cancellationToken);
+        FileLock? turn = null;
         ImageDraft? draft = null;
         try
         {
+            turn = await FileLock.AcquireAsync(LockPath(key, "build"), waiting, cancellationToken);
             WorkFolder.Sweep(_paths);
             draft = TryGet(key) is null ? new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft")) : null;
             return draft;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new VirtigoException(FailureKind.Host, $"No image can be made in {_paths.Work}: {error.Message}",
+                "See what this host lacks: virtigo doctor", error);
         }
         finally
         {
             if (draft is null)
             {
-                turn.Dispose();
+                turn?.Dispose();
             }
         }
     }

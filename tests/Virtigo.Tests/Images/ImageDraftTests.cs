@@ -141,6 +141,15 @@ public sealed class ImageDraftTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_that_cannot_be_written_to_is_named()
+    {
+        await File.WriteAllTextAsync(_test.Paths.Data, "a file where the folder should be", Token);
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => _test.BeginAsync("a"));
+        Assert.Equal(FailureKind.Host, error.Kind);
+        Assert.Contains(_test.Paths.Work, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_reader_sees_the_whole_image_or_none()
     {
         using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
