@@ -127,15 +127,20 @@ internal sealed class InstallerArchive : IAsyncDisposable
     }
 
     /// <summary>The plain initial file system of the installer.</summary>
-    public static async Task<byte[]> InitrdAsync()
+    public static async Task<byte[]> InitrdAsync(bool merged = true)
     {
         var cpio = new MemoryStream();
         var writer = new CpioWriter(cpio);
-        await writer.WriteSymlinkAsync("lib", "usr/lib", Token);
+        string modules = merged ? "usr/lib/modules" : "lib/modules";
+        if (merged)
+        {
+            await writer.WriteSymlinkAsync("lib", "usr/lib", Token);
+        }
+
         await TextAsync("etc/lsb-release", "DISTRIB_RELEASE=\"13 (trixie) - installer build 20250803+deb13u7\"\n");
         await TextAsync("var/lib/dpkg/status", "Package: cdebconf-udeb\nVersion: 1\nProvides: debconf-2.0\n\nPackage: main-menu\nVersion: 1\n");
         await TextAsync("var/lib/dpkg/info/main-menu.templates", "Template: debian-installer/main-menu\nType: select\n");
-        await TextAsync($"usr/lib/modules/{Kernel}/kernel/lib/crc16.ko.xz", "");
+        await TextAsync($"{modules}/{Kernel}/kernel/lib/crc16.ko.xz", "");
         await writer.FinishAsync(Token);
         return cpio.ToArray();
 

@@ -131,6 +131,33 @@ public sealed class InstallerAssemblerTests
     }
 
     [Fact]
+    public async Task An_older_installer_keeps_its_own_layout()
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync(
+            initrd: InstallerArchive.Gzip(await InstallerArchive.InitrdAsync(merged: false)));
+        archive.Server.Misbehave(Misbehaviour.Missing, "-di_");
+
+        InstallerBuild build = await archive.AssembleAsync();
+
+        Assert.All((await FilesOfAsync(archive, build, InstallerArchive.ModulesUdeb)).Keys,
+            path => Assert.StartsWith($"lib/modules/{InstallerArchive.Kernel}/", path, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_file_that_vanished_from_the_cache_is_made_again()
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        InstallerBuild build = await archive.AssembleAsync();
+        File.Delete(build.KernelPath);
+        File.Delete(build.UdebCpioPath);
+
+        InstallerBuild again = await archive.AssembleAsync();
+
+        Assert.True(File.Exists(again.KernelPath));
+        Assert.True(File.Exists(again.UdebCpioPath));
+    }
+
+    [Fact]
     public async Task What_is_rebuilt_has_the_same_bytes_everywhere()
     {
         await using InstallerArchive archive = await InstallerArchive.StartAsync();

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Virtigo.Host;
 
 namespace Virtigo.Installers.Debian;
@@ -31,6 +32,7 @@ internal static class CacheDirectory
         try
         {
             await make(partial);
+            Flush(partial);
             Remove(path);
             Directory.Move(partial, path);
         }
@@ -41,6 +43,16 @@ internal static class CacheDirectory
 
         return await read(path)
             ?? throw new VirtigoException(FailureKind.Internal, $"The folder '{path}' cannot be read right after it was written.");
+    }
+
+    /// <summary>Puts the content on the disk before the name: after a power cut the folder is whole or absent.</summary>
+    private static void Flush(string directory)
+    {
+        foreach (string path in Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
+        {
+            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            RandomAccess.FlushToDisk(file);
+        }
     }
 
     private static void Remove(string path)

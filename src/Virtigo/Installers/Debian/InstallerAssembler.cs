@@ -52,8 +52,7 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
         string directory = Path.Combine(paths.Installers, "components-" + key[..32]);
         InstallerComponentsRecord record = await CacheDirectory.GetAsync(
             directory,
-            path => InstallerJson.TryReadAsync(
-                Path.Combine(path, RecordName), InstallerJson.Default.InstallerComponentsRecord, cancellationToken),
+            path => ReadAsync(path, cancellationToken),
             path => MakeAsync(path, suite, architecture, installer, chosen, udebsWanted, cancellationToken),
             cancellationToken);
         return new InstallerBuild
@@ -94,7 +93,7 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
 
         throw new VirtigoException(FailureKind.Archive,
             $"The installer of {suite.Source.Suite} (build {installer.Version}, from the {installer.Record.Source}) runs kernel {kernel}, "
-            + $"but the archive {suite.Source.BaseUri} has installer modules only for "
+            + $"but the archive {ArchiveUri.Shown(suite.Source.BaseUri)} has installer modules only for "
             + $"{(versions.Count == 0 ? "no kernel at all" : string.Join(", ", versions))}. Such an installer would find no disk.",
             "The archive's kernel was updated and its installer not yet: wait until the installer is rebuilt (usually with the next "
             + "point release), or set 'mirror' to a snapshot of the archive from before the update.");
@@ -116,6 +115,12 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
+
+    private static async Task<InstallerComponentsRecord?> ReadAsync(string directory, CancellationToken cancellationToken) =>
+        File.Exists(Path.Combine(directory, CpioName)) && File.Exists(Path.Combine(directory, TemplatesName))
+            ? await InstallerJson.TryReadAsync(
+                Path.Combine(directory, RecordName), InstallerJson.Default.InstallerComponentsRecord, cancellationToken)
+            : null;
 
     private static async Task MakeAsync(
         string directory,

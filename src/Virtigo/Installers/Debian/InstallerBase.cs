@@ -27,6 +27,9 @@ internal sealed record InstallerBase(string Key, string Directory, InstallerBase
     /// <summary>The debconf templates.</summary>
     public string TemplatesPath => Path.Combine(Directory, TemplatesName);
 
+    /// <summary>Whether every file is there.</summary>
+    public bool IsComplete => File.Exists(KernelPath) && File.Exists(InitrdPath) && File.Exists(TemplatesPath);
+
     /// <summary>What the initial file system holds.</summary>
     public InstallerContents Contents => Record.Contents;
 

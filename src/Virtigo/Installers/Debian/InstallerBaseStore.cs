@@ -51,7 +51,7 @@ internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths
         return package is not null
             ? await UnpackAsync(suite, architecture, package, cancellationToken)
             : throw new VirtigoException(FailureKind.Archive,
-                $"The archive {suite.Source.BaseUri} has no installer of {suite.Source.Suite} for {architecture}: "
+                $"The archive {ArchiveUri.Shown(suite.Source.BaseUri)} has no installer of {suite.Source.Suite} for {architecture}: "
                 + $"its {imagesPath} {(sums is null ? "is not listed in the Release" : "lacks the netboot images")}, "
                 + $"and it has no package debian-installer-*-netboot-{architecture}.",
                 "Use another mirror, or an architecture that the installer supports.");
@@ -81,7 +81,7 @@ internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths
         string directory = DirectoryOf(key);
         InstallerBaseRecord? record = await InstallerJson.TryReadAsync(
             Path.Combine(directory, InstallerBase.RecordName), InstallerJson.Default.InstallerBaseRecord, cancellationToken);
-        return record is null ? null : new InstallerBase(key, directory, record);
+        return record is not null && new InstallerBase(key, directory, record) is { IsComplete: true } found ? found : null;
     }
 
     private string DirectoryOf(string key) => Path.Combine(paths.Installers, "base-" + key[..32]);
