@@ -42,11 +42,12 @@ public sealed record InstallProgress(
     InstallStage Stage, double StageFraction, double Fraction, TimeSpan Elapsed, TimeSpan Remaining, string? Detail) : InstallEvent;
 
 /// <summary>A question that the installer waits on, because nothing answered it.</summary>
-/// <param name="Name">The question's debconf name, for example <c>partman/confirm</c>; null when it could not be found out.</param>
+/// <param name="Name">The question's debconf name, for example <c>partman/confirm</c>; the likeliest when several ask in the
+/// same words; null when it could not be found out.</param>
 /// <param name="Type">The question's debconf type, for example <c>select</c>; null when unknown.</param>
 /// <param name="Text">The question as it stands on the installer's screen.</param>
 /// <param name="Choices">The answers that the installer offers; empty when any text will do.</param>
-/// <param name="AnswerLine">The preseed line that answers the question; null when its name is unknown or it only reports an error.</param>
+/// <param name="AnswerLine">The preseed line that answers the question, or one for each that asks in the same words; null when its name is unknown or it only reports an error.</param>
 public sealed record InstallQuestion(
     string? Name, string? Type, string Text, IReadOnlyList<string> Choices, string? AnswerLine) : InstallEvent;
 

@@ -33,15 +33,21 @@ internal sealed partial record ConsoleQuestion(string? Title, string Question, s
         Match prompt = PromptAtEnd().Match(tail);
         if (!prompt.Success)
         {
-            return null;
+            prompt = PasswordAtEnd().Match(tail);
+            return prompt.Success ? Read(Lines(tail), []) : null;
         }
 
-        var lines = tail[..prompt.Index].Split('\n').Select(l => l.TrimEnd()).TakeLast(MaximumLines).ToList();
-        int previous = lines.FindLastIndex(l => AnyPrompt().IsMatch(l));
-        lines.RemoveRange(0, previous + 1);
+        List<string> lines = Lines(tail[..prompt.Index]);
         bool isNote = prompt.ValueSpan.StartsWith("[");
         IReadOnlyList<string> choices = isNote ? [] : TakeChoices(lines);
         return Read(lines, choices);
+    }
+
+    private static List<string> Lines(string text)
+    {
+        var lines = text.Split('\n').Select(l => l.TrimEnd()).TakeLast(MaximumLines).ToList();
+        lines.RemoveRange(0, lines.FindLastIndex(l => AnyPrompt().IsMatch(l)) + 1);
+        return lines;
     }
 
     private static ConsoleQuestion Read(List<string> lines, IReadOnlyList<string> choices)
@@ -114,13 +120,17 @@ internal sealed partial record ConsoleQuestion(string? Title, string Question, s
     [GeneratedRegex(@"(Prompt: '.' for help(, default=[^\n]{0,300})?> ?|\[Press enter to continue\] ?)\s*\z", RegexOptions.CultureInvariant)]
     private static partial Regex PromptAtEnd();
 
+    /// <summary>A password is read without a prompt.</summary>
+    [GeneratedRegex(@"\n[^\n]{0,80}[Pp]ass(word|phrase)[^\n]{0,60}:\s*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex PasswordAtEnd();
+
     [GeneratedRegex(@"^(Prompt: '.' for help|\[Press enter to continue\])", RegexOptions.CultureInvariant)]
     private static partial Regex AnyPrompt();
 
-    [GeneratedRegex(@"^ {1,3}\d{1,4}: ", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^ {0,3}\d{1,4}: ", RegexOptions.CultureInvariant)]
     private static partial Regex ChoiceLine();
 
-    [GeneratedRegex(@"(?<=^ {1,3}|[ ,]{2,})(?<number>\d{1,4}): (?<text>.*?)(?=[ ,]{2,}\d{1,4}: |$)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<=^ {0,3}|[ ,]{2,})(?<number>\d{1,4}): (?<text>.*?)(?=[ ,]{2,}\d{1,4}: |$)", RegexOptions.CultureInvariant)]
     private static partial Regex Choice();
 
     [GeneratedRegex(@"\.\.\. ?\d{1,3}%", RegexOptions.CultureInvariant)]

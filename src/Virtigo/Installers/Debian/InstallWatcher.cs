@@ -302,34 +302,8 @@ internal sealed class InstallWatcher
                 Evidence(screen)) { Question = question };
     }
 
-    private InstallQuestion Named(ConsoleQuestion screen)
-    {
-        DebconfTemplate? template = _options.Templates?.FindByDescription(screen.Question);
-        string? name = template?.Name ?? _debconf.Asked;
-        template ??= name is null ? null : _options.Templates?.Find(name);
-        string? type = template?.Type;
-        return new InstallQuestion(name, type, screen.Text, screen.Choices, AnswerLine(name, type, template, screen));
-    }
-
-    private static string? AnswerLine(string? name, string? type, DebconfTemplate? template, ConsoleQuestion screen)
-    {
-        if (name is null || screen.IsError || type == "error")
-        {
-            return null;
-        }
-
-        bool isBoolean = type == "boolean" || (screen.Choices is ["Yes", "No"]);
-        string shownType = type ?? (isBoolean ? "boolean" : screen.Choices.Count > 0 ? "select" : "string");
-        string value = shownType switch
-        {
-            "boolean" => "true",
-            "note" => "",
-            "select" or "multiselect" when template is { Choices: [string first, ..] } => first,
-            "select" or "multiselect" when screen.Choices.Count > 0 => screen.Choices[0],
-            _ => "VALUE",
-        };
-        return $"d-i {name} {shownType} {value}".TrimEnd();
-    }
+    private InstallQuestion Named(ConsoleQuestion screen) =>
+        QuestionNamer.Name(screen, _options.Templates, _debconf.Asked);
 
     private InstallFailure Silent(TimeSpan silence)
     {

@@ -29,9 +29,9 @@ internal static partial class PreseedValues
             return;
         }
 
-        if (template.Type != entry.Type && !template.IsText && !(template.Type == "string" && entry.Type == "select"))
+        if (template.Type != entry.Type && !template.IsText)
         {
-            Add(2, PreseedSeverity.Warning, $"{entry.Question} is of type {template.Type}, not {entry.Type}.",
+            Add(2, IsAnyText(template.Type) && IsAnyText(entry.Type) ? PreseedSeverity.Note : PreseedSeverity.Warning, $"{entry.Question} is of type {template.Type}, not {entry.Type}.",
                 $"Write: {PreseedForm.Shown(entry.Owner)} {entry.Question} {template.Type} {PreseedForm.Shown(entry.Value)}".TrimEnd());
         }
 
@@ -104,6 +104,9 @@ internal static partial class PreseedValues
             add(1, PreseedSeverity.Note, $"{question} belongs to the package {PreseedForm.Shown(entry.Owner)}, whose questions are not known here.", null);
         }
     }
+
+    /// <summary>Types whose value is any text: the installer stores it alike.</summary>
+    private static bool IsAnyText(string type) => type is "string" or "select" or "multiselect" or "text";
 
     private static bool SameComponent(string question, string other) =>
         other.IndexOf('/', StringComparison.Ordinal) is var slash and > 0

@@ -1,3 +1,6 @@
+using System.Text;
+using Virtigo.Archives;
+
 namespace Virtigo.Installers.Debian;
 
 /// <summary>Every question that a known set of installer components and packages can ask.</summary>
@@ -34,17 +37,29 @@ public sealed class TemplateCatalog
         }
     }
 
+    /// <summary>Adds the templates of packages, if they have any.</summary>
+    /// <param name="packages">Paths of .udeb and .deb files.</param>
+    /// <param name="cancellationToken">Ends the reading between two packages.</param>
+    /// <exception cref="VirtigoException">A file is no intact package (<see cref="FailureKind.Archive"/>).</exception>
+    internal void AddPackages(IEnumerable<string> packages, CancellationToken cancellationToken)
+    {
+        foreach (string path in packages)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using DebPackage package = DebPackage.Open(path);
+            if (package.ReadControlFile("templates") is { } templates)
+            {
+                Add(package.Control["Package"] ?? Path.GetFileName(path), new StringReader(Encoding.UTF8.GetString(templates)));
+            }
+        }
+    }
+
     /// <summary>The template of a question.</summary>
     /// <param name="name">The question's debconf name.</param>
     /// <returns>The template, or null when no known component asks this.</returns>
     public DebconfTemplate? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>The question that a screen shows, found by its text.</summary>
+    /// <summary>The questions that a screen may show, found by its text; several when they ask in the same words.</summary>
     /// <param name="description">The question's line on the screen, with its variables filled in.</param>
-    internal DebconfTemplate? FindByDescription(string description) => _texts.Find(description);
-
-    /// <summary>The question names that are nearest to a misspelt one, best first; at most three.</summary>
-    /// <param name="name">The misspelt name.</param>
-    internal IReadOnlyList<string> Near(string name) =>
-        NearMatch.Of(name, _byName.Values.Where(t => !t.IsText).Select(t => t.Name));
+    internal IReadOnlyList<DebconfTemplate> FindByDescription(string description) => _texts.Find(description);
 }

@@ -3,10 +3,10 @@ namespace Virtigo.Installers.Debian;
 /// <summary>Finds a template by what the screen shows of it: its description with the variables filled in.</summary>
 internal sealed class TemplateTexts
 {
-    private readonly Dictionary<string, DebconfTemplate?> _fixed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<DebconfTemplate>> _fixed = new(StringComparer.Ordinal);
     private readonly List<(string[] Parts, DebconfTemplate Template)> _variable = [];
 
-    /// <summary>Adds a template; those nobody is asked are left out, and so are texts that several questions share.</summary>
+    /// <summary>Adds a template; those nobody is asked are left out.</summary>
     public void Add(DebconfTemplate template)
     {
         string text = template.Description.Trim();
@@ -17,7 +17,13 @@ internal sealed class TemplateTexts
 
         if (!text.Contains("${", StringComparison.Ordinal))
         {
-            _fixed[text] = _fixed.TryGetValue(text, out DebconfTemplate? other) && other?.Name != template.Name ? null : template;
+            if (!_fixed.TryGetValue(text, out List<DebconfTemplate>? alike))
+            {
+                alike = _fixed[text] = [];
+            }
+
+            alike.RemoveAll(t => t.Name == template.Name);
+            alike.Add(template);
             return;
         }
 
@@ -29,16 +35,16 @@ internal sealed class TemplateTexts
         }
     }
 
-    /// <summary>The template with this text, or null.</summary>
-    public DebconfTemplate? Find(string shown)
+    /// <summary>The templates with this text: several when they ask in the same words, none when nothing asks so.</summary>
+    public IReadOnlyList<DebconfTemplate> Find(string shown)
     {
         string text = shown.Trim();
-        if (_fixed.TryGetValue(text, out DebconfTemplate? template))
+        if (_fixed.TryGetValue(text, out List<DebconfTemplate>? alike))
         {
-            return template;
+            return alike;
         }
 
-        return _variable.Where(v => Matches(v.Parts, text)).MaxBy(v => v.Parts.Sum(p => p.Length)).Template;
+        return [.. _variable.Where(v => Matches(v.Parts, text)).OrderByDescending(v => v.Parts.Sum(p => p.Length)).Select(v => v.Template).Take(1)];
     }
 
     private static string[] Parts(string text)
