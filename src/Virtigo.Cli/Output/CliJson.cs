@@ -32,6 +32,16 @@ internal sealed record PruneReport(IReadOnlyList<string> Removed, IReadOnlyList<
 
 internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes);
 
+/// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
+internal sealed record BuildLine(
+    string Event, double At, string? Stage = null, double? Fraction = null, string? Detail = null, double? Took = null, double? Remaining = null);
+
+/// <summary>The last line of a build.</summary>
+internal sealed record BuildDoneLine(
+    string Event, string Name, string Key, string Path, bool AlreadyBuilt, long Bytes, double Seconds, double BootSeconds);
+
+internal sealed record DryRunReport(string Name, string Fingerprint, bool AlreadyBuilt, string? Key);
+
 /// <summary>The shapes of everything the command prints as JSON. Names are part of its interface.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
@@ -44,6 +54,9 @@ internal sealed record ExportReport(string Name, string Key, string Path, string
 [JsonSerializable(typeof(ImagesReport))]
 [JsonSerializable(typeof(PruneReport))]
 [JsonSerializable(typeof(ExportReport))]
+[JsonSerializable(typeof(BuildLine))]
+[JsonSerializable(typeof(BuildDoneLine))]
+[JsonSerializable(typeof(DryRunReport))]
 [JsonSerializable(typeof(Images.ImageManifest))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

@@ -51,10 +51,6 @@ internal static class ErrorRenderer
     private static void WriteLine(CliHost host, OutputMode mode, string label, string colour, string text)
     {
         string start = mode.Colour ? $"\e[{colour}m{label}:\e[0m " : label + ": ";
-        host.People.WriteLine(start + Printable(text).ReplaceLineEndings("\n  "));
+        host.People.WriteLine(start + Text.Printable(text).ReplaceLineEndings("\n  "));
     }
-
-    /// <summary>Text that may come from a guest or a mirror, without what a terminal would obey.</summary>
-    private static string Printable(string text) =>
-        string.Concat(text.Select(character => char.IsControl(character) && character is not ('\n' or '\r' or '\t') ? '?' : character));
 }
