@@ -27,6 +27,9 @@ internal sealed class GuestConnection
     /// <summary>The gateway's end.</summary>
     public IPEndPoint Local { get; }
 
+    /// <summary>Whether the connection is over, in whatever way.</summary>
+    public bool HasEnded => _connection.HasEnded;
+
     /// <summary>Ends the writing side after everything written; reading goes on.</summary>
     public void CompleteWrites() => _connection.CompleteWrites();
 

@@ -145,6 +145,10 @@ internal sealed class GuestGateway : IAsyncDisposable
             await _onConnection(connection, _ending.Token);
             await connection.Stream.DisposeAsync();
         }
+        catch (IOException) when (connection.HasEnded)
+        {
+            // The guest reset it or went away, as it may at any time.
+        }
         catch (Exception error)
         {
             connection.Abort();

@@ -32,7 +32,7 @@ internal sealed partial class TcpConnection
     private IOException? _error;
     private bool _released;
 
-    /// <summary>What remains to be told when the connection ends.</summary>
+    /// <summary>Until when a closed connection may deliver the rest; 0 while it is not closed by us.</summary>
     private long _lingerUntil;
 
     /// <summary>Both ends.</summary>
@@ -46,6 +46,18 @@ internal sealed partial class TcpConnection
 
     /// <summary>Whether it stands in the endpoint's list of connections with something to send.</summary>
     public bool IsDirty { get; set; }
+
+    /// <summary>Whether the connection is over.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            lock (_endpoint.Gate)
+            {
+                return State == TcpState.Closed;
+            }
+        }
+    }
 
     /// <summary>Waits for bytes of the guest's.</summary>
     /// <returns>The number of bytes read; 0 when the guest has closed its side.</returns>

@@ -49,6 +49,10 @@ internal sealed class TestTcpClient : IDisposable
 
     public int PeerSegmentSize { get; private set; }
 
+    public uint NextSequence => (uint)(_first + _acknowledged);
+
+    public uint NextExpected => _rcvNxt;
+
     public long BytesReceived
     {
         get
