@@ -7,6 +7,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
 {
     private const long MaxRelease = 16 << 20;
     private readonly Downloader _downloader = new(options);
+    private readonly MissingFiles _missing = new(pool, options);
     private readonly SemaphoreSlim _slots = new(Math.Clamp(options.Parallel, 1, 16));
 
     /// <summary>How many requests were made to mirrors.</summary>
@@ -52,7 +53,11 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
             {
                 SignedRelease current = await FetchReleaseAsync(source, mirror, keyring, known, cancellationToken);
                 ArchiveSuite suite = Use(source, current, known);
-                await current.SaveAsync(pool, source, cancellationToken);
+                if (current != known)
+                {
+                    await current.SaveAsync(pool, source, cancellationToken);
+                }
+
                 return suite;
             }
             catch (Exception e) when (failures.Keep(e))
@@ -82,10 +87,16 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
             return pooled;
         }
 
+        Uri[] uris = [.. source.Mirrors.SelectMany(mirror => paths.Select(path => ArchiveUri.Below(mirror, path)))];
+        if (_missing.Contains(sha256, uris))
+        {
+            return null;
+        }
+
         if (options.Offline)
         {
             throw new VirtigoException(FailureKind.Archive,
-                $"Offline, and {ArchiveUri.Shown(ArchiveUri.Below(source.BaseUri, paths[^1]))}"
+                $"Offline, and {ArchiveUri.Shown(uris[paths.Count - 1])}"
                 + $"{(size is null ? "" : $" ({size} bytes)")} is not in the cache {pool.Directory}.", "Run once without --offline.");
         }
 
@@ -93,7 +104,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
         try
         {
             var failures = new MirrorFailures();
-            foreach (Uri uri in source.Mirrors.SelectMany(mirror => paths.Select(path => ArchiveUri.Below(mirror, path))))
+            foreach (Uri uri in uris)
             {
                 try
                 {
@@ -105,7 +116,13 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
                 }
             }
 
-            return failures.Gravest() is { } failure ? throw failure : null;
+            if (failures.Gravest() is { } failure)
+            {
+                throw failure;
+            }
+
+            await _missing.AddAsync(sha256, uris, cancellationToken);
+            return null;
         }
         finally
         {
@@ -116,7 +133,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
     private async Task<string> FetchIntoPoolAsync(FetchRequest request, string sha256, CancellationToken cancellationToken)
     {
         string shown = ArchiveUri.Shown(request.Uri);
-        while (true)
+        for (bool again = true; ; again = false)
         {
             bool resumed = false;
             try
@@ -136,7 +153,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
                 options.Progress?.Invoke(new FetchProgress(shown, length, length, Finished: true));
                 return path;
             }
-            catch (VirtigoException e) when (resumed && e.Kind == FailureKind.Trust)
+            catch (VirtigoException e) when (again && resumed && e.Kind == FailureKind.Trust)
             {
                 // What an earlier attempt left may have come from another, broken mirror; it is gone now.
                 options.Progress?.Invoke(new FetchProgress(shown, 0, request.Size, Finished: false, e.Message));

@@ -10,6 +10,10 @@ namespace Virtigo.Archives;
 /// <param name="directory">The pool's folder; created when something is added.</param>
 internal sealed class Pool(string directory)
 {
+    // errno values, which .NET hands on in HResult.
+    private const int NoSpace = 28;
+    private const int QuotaExceeded = 122;
+
     /// <summary>The pool's folder.</summary>
     public string Directory { get; } = directory;
 
@@ -90,6 +94,11 @@ internal sealed class Pool(string directory)
             // Whoever waits for this lock finds the file and does not write, so the lock's name may be reused.
             File.Delete(lockPath);
             return path;
+        }
+        catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
+        {
+            throw new VirtigoException(FailureKind.Host, $"No space is left for {name} in {Directory}.",
+                "Free some space there, or put the cache elsewhere with XDG_CACHE_HOME.", e);
         }
         finally
         {

@@ -35,8 +35,16 @@ internal sealed record SignedRelease
     {
         string sha256 = await pool.AddAsync(content, cancellationToken);
         string? signatureSha256 = signature is null ? null : await pool.AddAsync(signature, cancellationToken);
-        return await VerifyPooledAsync(
-            pool, keyring, ArchiveUri.Shown(uri), sha256, signatureSha256, fetched.ETag, fetched.LastModified, cancellationToken);
+        try
+        {
+            return await VerifyPooledAsync(
+                pool, keyring, ArchiveUri.Shown(uri), sha256, signatureSha256, fetched.ETag, fetched.LastModified, cancellationToken);
+        }
+        catch (VirtigoException)
+        {
+            pool.Remove(sha256);
+            throw;
+        }
     }
 
     /// <summary>The Release remembered for a source, verified again, or null when there is none.</summary>

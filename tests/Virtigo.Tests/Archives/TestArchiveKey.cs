@@ -32,7 +32,8 @@ internal sealed class TestArchiveKey
 
     public byte[] ClearSign(byte[] text) => Gpg(text, "--digest-algo", "SHA256", "--clearsign");
 
-    public byte[] DetachSign(byte[] text) => Gpg(text, "--digest-algo", "SHA256", "--armor", "--detach-sign");
+    public byte[] DetachSign(byte[] text, bool armour = true) =>
+        Gpg(text, ["--digest-algo", "SHA256", .. (string[])(armour ? ["--armor"] : []), "--detach-sign"]);
 
     private byte[] Gpg(byte[]? input, params string[] arguments) => TestArchiveTools.Run("gpg", input,
         ["--homedir", _home, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", .. arguments]);
