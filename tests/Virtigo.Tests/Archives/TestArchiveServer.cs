@@ -8,7 +8,7 @@ using System.Text;
 namespace Virtigo.Tests.Archives;
 
 /// <summary>What a mirror does wrong.</summary>
-internal enum Misbehaviour
+public enum Misbehaviour
 {
     /// <summary>404.</summary>
     Missing,
