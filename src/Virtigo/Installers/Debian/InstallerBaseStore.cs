@@ -220,7 +220,7 @@ internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths
             : throw new VirtigoException(FailureKind.Archive, $"The list of the installer's files has more than {limit} bytes.", "Use another mirror.");
 
     [GeneratedRegex("^usr/lib/debian-installer/images/[^/]+/[^/]+/text/debian-installer/(?<arch>[^/]+)/(?<name>linux|initrd\\.gz)$",
-        RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+        RegexOptions.ExplicitCapture)]
     private static partial Regex ImagePath();
 
     private sealed record Origin(string Shown, string? Version);

@@ -91,7 +91,7 @@ internal sealed partial record InstallerContents(
         return names;
     }
 
-    [GeneratedRegex("^(usr/)?lib/modules/(?<kernel>[^/]+)/", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^(usr/)?lib/modules/(?<kernel>[^/]+)/", RegexOptions.ExplicitCapture)]
     private static partial Regex ModulePath();
 
     [GeneratedRegex("installer build ([^\\s\"]+)")]
