@@ -66,6 +66,16 @@ public sealed class ConsoleQuestionTests
     }
 
     [Fact]
+    public void A_progress_screen_of_the_newt_frontend_waits_for_nothing_and_reads_as_words()
+    {
+        var terminal = new TerminalText();
+        terminal.Feed(Golden.Bytes("newt.console"));
+        Assert.Null(ConsoleQuestion.Waiting(terminal.ToString()));
+        Assert.Contains(terminal.LastLines(200), l => l.Contains("Starting up the partitioner", StringComparison.Ordinal));
+        Assert.DoesNotContain(terminal.ToString(), c => c == '\u001b');
+    }
+
+    [Fact]
     public void Any_bytes_leave_a_bounded_text_without_control_characters() =>
         Gen.Byte.Array[0, 4000].Sample(bytes =>
         {

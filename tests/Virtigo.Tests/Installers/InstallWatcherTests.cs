@@ -72,6 +72,17 @@ public sealed class InstallWatcherTests
     }
 
     [Theory]
+    [InlineData("localechooser: Preseeded locale ignored: unsupported locale", "locale")]
+    [InlineData("tzsetup: Warning: ignoring invalid time zone 'Europe/Berlim'", "Europe/Berlim")]
+    public void A_value_that_the_installer_would_replace_in_silence_ends_the_install(string line, string message)
+    {
+        InstallWatcher watcher = Watch();
+        Log(watcher, line);
+        Assert.Equal(FailureKind.Usage, watcher.Failure?.Kind);
+        Assert.Contains(message, watcher.Failure?.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("kernel: [   12.3] Kernel panic - not syncing: VFS: Unable to mount root fs", "panicked")]
     [InlineData("kernel: [   12.3] Out of memory: Killed process 812 (dpkg) total-vm:1kB", "killed dpkg")]
     public void A_dying_guest_is_named(string line, string message)

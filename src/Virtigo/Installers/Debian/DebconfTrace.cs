@@ -2,7 +2,8 @@ namespace Virtigo.Installers.Debian;
 
 /// <summary>
 /// Follows debconf's protocol in the syslog, which the installer logs when its kernel has <c>DEBCONF_DEBUG=5</c>:
-/// <c>debconf: --&gt; INPUT critical netcfg/get_hostname</c>, answered by <c>&lt;-- 0 question will be asked</c> or <c>&lt;-- 30 question skipped</c>.
+/// <c>debconf: --&gt; INPUT critical netcfg/get_hostname</c>, 
+/// answered by <c>&lt;-- 0 question will be asked</c> or <c>&lt;-- 30 question skipped</c>.
 /// </summary>
 internal sealed class DebconfTrace
 {

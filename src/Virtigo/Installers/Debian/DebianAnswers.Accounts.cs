@@ -58,7 +58,9 @@ internal static partial class DebianAnswers
         {
             throw new VirtigoException(FailureKind.Usage,
                 $"debian-installer does not accept the user name \"{name}\" (from {origin}): "
-                + (ReservedUserNames.Contains(name) ? "the system uses it itself." : "it is not up to 32 lower-case letters, digits, '-' and '_', a letter first."),
+                + (ReservedUserNames.Contains(name)
+                    ? "the system uses it itself."
+                    : "it is not up to 32 lower-case letters, digits, '-' and '_', a letter first."),
                 "Choose another name, for example admin1.");
         }
 

@@ -10,12 +10,17 @@ internal static class ErrorScreens
     [
         ("signed by unknown key", FailureKind.Trust, "The archive's Release file is signed by a key that the installer does not know",
             "Take the archive's own mirror, or an installer of the same release."),
-        ("Network autoconfiguration failed", FailureKind.Guest, "The guest got no address by DHCP", "Virtigo's gateway serves it; see its log in the report."),
-        ("Network configuration method", FailureKind.Guest, "The guest got no address by DHCP", "Virtigo's gateway serves it; see its log in the report."),
-        ("No network interfaces detected", FailureKind.Guest, "The guest has no network card that its kernel knows", "The kernel modules of the network card are missing."),
-        ("Ethernet card not found", FailureKind.Guest, "The guest has no network card that its kernel knows", "The kernel modules of the network card are missing."),
+        ("Network autoconfiguration failed", FailureKind.Guest, "The guest got no address by DHCP",
+            "Virtigo's gateway serves it; see its log in the report."),
+        ("Network configuration method", FailureKind.Guest, "The guest got no address by DHCP",
+            "Virtigo's gateway serves it; see its log in the report."),
+        ("No network interfaces detected", FailureKind.Guest, "The guest has no network card that its kernel knows",
+            "The kernel modules of the network card are missing."),
+        ("Ethernet card not found", FailureKind.Guest, "The guest has no network card that its kernel knows",
+            "The kernel modules of the network card are missing."),
         ("No partitionable media", FailureKind.Guest, "The guest has no disk that its kernel knows", "The kernel modules of the disk are missing."),
-        ("Bad archive mirror", FailureKind.Archive, "The mirror is not what it should be: unreachable, incomplete, or without this release", AnotherMirror),
+        ("Bad archive mirror", FailureKind.Archive, "The mirror is not what it should be: unreachable, incomplete, or without this release",
+            AnotherMirror),
         ("Architecture not supported", FailureKind.Archive, "The mirror does not carry this architecture", AnotherMirror),
         ("Downloading a file failed", FailureKind.Archive, "The mirror did not give a file", AnotherMirror),
         ("Cannot access repository", FailureKind.Archive, "A repository cannot be reached", AnotherMirror),
@@ -33,7 +38,8 @@ internal static class ErrorScreens
         ("GRUB installation failed", FailureKind.Install, "The boot loader's package could not be installed", null),
         ("Unable to install GRUB", FailureKind.Install, "The boot loader could not be written", null),
         ("Unable to configure GRUB", FailureKind.Install, "The boot loader could not be configured", null),
-        ("Failed to process the preconfiguration file", FailureKind.Internal, "The installer could not read its answers", "Run: virtigo lint-preseed FILE"),
+        ("Failed to process the preconfiguration file", FailureKind.Internal, "The installer could not read its answers",
+            "Run: virtigo lint-preseed FILE"),
         ("Failed to run preseeded command", FailureKind.Install, "A command of the answers failed", null),
         ("Insufficient memory", FailureKind.Guest, "The guest has too little memory for the installer", "Give it more, for example memory: 1GiB."),
         ("Reserved username", FailureKind.Usage, "The user's name is one that the system uses itself", "Choose another name."),
@@ -45,7 +51,8 @@ internal static class ErrorScreens
     {
         foreach ((string mark, FailureKind kind, string meaning, string? hint) in s_screens)
         {
-            if (screen.Question.StartsWith(mark, StringComparison.Ordinal) || (screen.IsError && screen.Text.Contains(mark, StringComparison.Ordinal)))
+            if (screen.Question.StartsWith(mark, StringComparison.Ordinal)
+                || (screen.IsError && screen.Text.Contains(mark, StringComparison.Ordinal)))
             {
                 return (kind, meaning, hint);
             }

@@ -136,7 +136,9 @@ internal sealed class InstallWatcher
         }
     }
 
-    /// <summary>The best reason for an install that ended without success, for when the guest is gone; null when nothing in its log explains it.</summary>
+    /// <summary>
+    /// The best reason for an install that ended without success, for when the guest is gone; null when nothing in its log explains it.
+    /// </summary>
     public InstallFailure? Explain()
     {
         lock (_gate)
@@ -298,7 +300,9 @@ internal sealed class InstallWatcher
             ? new InstallFailure(FailureKind.Install, $"The installer reports an error, {asked}: {OneLine(screen.Text)}",
                 "The lines before it are in the report's log.", Evidence(screen)) { Question = question }
             : new InstallFailure(FailureKind.Stalled, $"The installer waits for an answer to {asked}." + Offered(screen),
-                question.AnswerLine is { } line ? $"Answer it in advance with: {line}" : "Find the question's name in its log, and answer it in advance.",
+                question.AnswerLine is { } line
+                    ? $"Answer it in advance with: {line}"
+                    : "Find the question's name in its log, and answer it in advance.",
                 Evidence(screen)) { Question = question };
     }
 
@@ -315,7 +319,8 @@ internal sealed class InstallWatcher
         string last = _recent.LastOrDefault(l => l.Length > StampedEmpty) ?? "nothing";
         string asked = _debconf.Asked is { } question ? $" The last question asked was {question}." : "";
         return new InstallFailure(FailureKind.Stalled,
-            $"The installer has said nothing for {silence.TotalMinutes:0} minutes, in the stage {_stages.Stage}. Its last line: {OneLine(last)}.{asked}",
+            $"The installer has said nothing for {silence.TotalMinutes:0} minutes, in the stage {_stages.Stage}. "
+            + $"Its last line: {OneLine(last)}.{asked}",
             "See the screen and the log in the report; on a slow or busy host give it more time.",
             [.. _recent.TakeLast(EvidenceLines / 2), .. _console.LastLines(EvidenceLines / 2)]);
     }

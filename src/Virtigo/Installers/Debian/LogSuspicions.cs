@@ -6,6 +6,8 @@ namespace Virtigo.Installers.Debian;
 /// <param name="nearPackages">Names of packages near to a misspelt one, best first; none when unknown.</param>
 internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> nearPackages)
 {
+    private const string AnotherMirror = "Try another mirror (mirror: in the spec), or try again later.";
+
     /// <summary>What a line makes suspect, or null.</summary>
     public Suspicion? Of(string program, string message) =>
         program is "kernel" or "" ? OfKernel(message) ?? OfPrograms(message) : OfPrograms(message);
@@ -24,7 +26,8 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
         if (OutOfMemory().Match(message) is { Success: true } killed)
         {
             return new Suspicion(90, false, true, FailureKind.Guest,
-                $"The guest ran out of memory and its kernel killed {killed.Groups["name"].Value}.", "Give it more memory, for example memory: 2GiB.");
+                $"The guest ran out of memory and its kernel killed {killed.Groups["name"].Value}.",
+                "Give it more memory, for example memory: 2GiB.");
         }
 
         if (DiskError().IsMatch(message))
@@ -41,7 +44,8 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
         if (message.Contains("No space left on device", StringComparison.Ordinal)
             || message.Contains("You don't have enough free space", StringComparison.Ordinal))
         {
-            return new Suspicion(95, false, true, FailureKind.Install, $"The guest's disk is full: {Shown(message)}", "Give it a larger one, for example disk: 16GiB.");
+            return new Suspicion(95, false, true, FailureKind.Install, $"The guest's disk is full: {Shown(message)}",
+                "Give it a larger one, for example disk: 16GiB.");
         }
 
         return Package(message) ?? Trust(message) ?? Archive(message) ?? Setup(message);
@@ -88,7 +92,7 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
         if (NotFetched().Match(message) is { Success: true } fetch)
         {
             return new Suspicion(65, false, false, FailureKind.Archive,
-                $"The mirror did not give a file: {Shown(fetch.Groups["what"].Value)}.", "Try another mirror (mirror: in the spec), or try again later.");
+                $"The mirror did not give a file: {Shown(fetch.Groups["what"].Value)}.", AnotherMirror);
         }
 
         if (message.Contains("Temporary failure resolving", StringComparison.Ordinal)
@@ -99,30 +103,45 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
         }
 
         return WgetFailed().Match(message) is { Success: true } wget
-            ? new Suspicion(30, false, false, FailureKind.Archive, $"The mirror did not give a file: {Shown(wget.Groups["what"].Value)}.",
-                "Try another mirror (mirror: in the spec), or try again later.")
+            ? new Suspicion(30, false, false, FailureKind.Archive, $"The mirror did not give a file: {Shown(wget.Groups["what"].Value)}.", AnotherMirror)
             : null;
     }
 
     private static Suspicion? Setup(string message)
     {
+        if (message.Contains("Preseeded locale ignored", StringComparison.Ordinal))
+        {
+            return new Suspicion(99, true, true, FailureKind.Usage, "The installer does not know the locale and would take another one.",
+                "Choose one of those that locale -a or /usr/share/i18n/SUPPORTED list, for example C.UTF-8 or de_DE.UTF-8.");
+        }
+
+        if (TimeZone().Match(message) is { Success: true } zone)
+        {
+            return new Suspicion(99, true, true, FailureKind.Usage, $"There is no time zone {zone.Groups[1].Value}.",
+                "Write it as timedatectl list-timezones does: Europe/Berlin.");
+        }
+
         if (NoLease().IsMatch(message))
         {
-            return new Suspicion(40, false, false, FailureKind.Guest, "The guest got no address by DHCP.", "Virtigo's gateway serves it; see its log in the report.");
+            return new Suspicion(40, false, false, FailureKind.Guest, "The guest got no address by DHCP.",
+                "Virtigo's gateway serves it; see its log in the report.");
         }
 
         if (message.Contains("too small for expert recipe", StringComparison.Ordinal))
         {
-            return new Suspicion(78, false, false, FailureKind.Usage, $"The disk is too small: {Shown(message)}.", "Give it a larger one, for example disk: 8GiB.");
+            return new Suspicion(78, false, false, FailureKind.Usage, $"The disk is too small: {Shown(message)}.",
+                "Give it a larger one, for example disk: 8GiB.");
         }
 
         if (GrubFailed().IsMatch(message))
         {
-            return new Suspicion(50, false, false, FailureKind.Install, $"The boot loader could not be installed: {Shown(message)}", "See the log in the report.");
+            return new Suspicion(50, false, false, FailureKind.Install, $"The boot loader could not be installed: {Shown(message)}",
+                "See the log in the report.");
         }
 
         return message.StartsWith("Error parsing preconfiguration file", StringComparison.Ordinal)
-            ? new Suspicion(50, false, false, FailureKind.Internal, "The installer could not read its answers.", "Run: virtigo lint-preseed FILE")
+            ? new Suspicion(50, false, false, FailureKind.Internal, "The installer could not read its answers.",
+                "Run: virtigo lint-preseed FILE")
             : null;
     }
 
@@ -144,8 +163,8 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
         + @"|Couldn't find any package by (glob|regex) '(?<name>[^\s']{1,100})')", RegexOptions.CultureInvariant)]
     private static partial Regex NoPackage();
 
-    [GeneratedRegex(@"dpkg: error processing (package (?<name>[^\s]{1,100})|archive [^\s]{0,200}/(?<name>[^\s_/]{1,100})_[^\s]{0,200}) \(--(?<step>configure|unpack|install)\)",
-        RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"dpkg: error processing (package (?<name>[^\s]{1,100})|archive [^\s]{0,200}/(?<name>[^\s_/]{1,100})_[^\s]{0,200})"
+        + @" \(--(?<step>configure|unpack|install)\)", RegexOptions.CultureInvariant)]
     private static partial Regex Configure();
 
     [GeneratedRegex(@"^(?<name>[a-z0-9][a-z0-9+.\-]{1,100})(:[a-z0-9]+)? : (?<why>(Depends|PreDepends|Conflicts|Breaks): .{1,300})", RegexOptions.CultureInvariant)]
@@ -165,6 +184,9 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
     /// <summary>choose-mirror asks for suites that a mirror need not have: weak on its own.</summary>
     [GeneratedRegex(@"ERROR (?<what>[45]\d\d: .{1,100})|wget: (?<what>(server returned error|can't connect|bad address).{0,200})", RegexOptions.CultureInvariant)]
     private static partial Regex WgetFailed();
+
+    [GeneratedRegex(@"ignoring invalid time zone '([^']{1,100})'", RegexOptions.CultureInvariant)]
+    private static partial Regex TimeZone();
 
     [GeneratedRegex(@"(No lease, failing|no lease, (failing|forking)|Network autoconfiguration failed|dhcp.{0,40}(timed out|failed))",
         RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]

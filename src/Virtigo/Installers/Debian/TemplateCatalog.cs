@@ -1,6 +1,3 @@
-using System.Text;
-using Virtigo.Archives;
-
 namespace Virtigo.Installers.Debian;
 
 /// <summary>Every question that a known set of installer components and packages can ask.</summary>
@@ -37,21 +34,19 @@ public sealed class TemplateCatalog
         }
     }
 
-    /// <summary>Adds the templates of packages, if they have any.</summary>
-    /// <param name="packages">Paths of .udeb and .deb files.</param>
-    /// <param name="cancellationToken">Ends the reading between two packages.</param>
-    /// <exception cref="VirtigoException">A file is no intact package (<see cref="FailureKind.Archive"/>).</exception>
-    internal void AddPackages(IEnumerable<string> packages, CancellationToken cancellationToken)
+    /// <summary>The questions of an installer build: of its initial file system and of every component.</summary>
+    /// <param name="build">The build.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="InvalidDataException">The cached build is damaged.</exception>
+    internal static async Task<TemplateCatalog> OfAsync(InstallerBuild build, CancellationToken cancellationToken)
     {
-        foreach (string path in packages)
+        var catalog = new TemplateCatalog();
+        foreach ((string package, string text) in await InstallerTemplates.ReadAsync(build, cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            using DebPackage package = DebPackage.Open(path);
-            if (package.ReadControlFile("templates") is { } templates)
-            {
-                Add(package.Control["Package"] ?? Path.GetFileName(path), new StringReader(Encoding.UTF8.GetString(templates)));
-            }
+            catalog.Add(package, new StringReader(text));
         }
+
+        return catalog;
     }
 
     /// <summary>The template of a question.</summary>
