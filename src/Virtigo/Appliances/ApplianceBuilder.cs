@@ -1,0 +1,106 @@
+using System.Security.Cryptography;
+using System.Text;
+using Virtigo.Archives;
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Images;
+using Virtigo.Installers.Debian;
+using Virtigo.Machines;
+
+namespace Virtigo.Appliances;
+
+/// <summary>Builds appliances: the whole way from a plan to a sealed image reads in <see cref="BuildAsync"/>.</summary>
+/// <param name="paths">Where everything is kept.</param>
+/// <param name="hypervisor">What runs the installer and the boot test.</param>
+/// <param name="clock">The clock; the system's when null.</param>
+public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, TimeProvider? clock = null)
+{
+    /// <summary>Changes whenever the same plan and inputs would lead to another image: answers, hooks or components of the install.</summary>
+    private const string Recipe = "1";
+
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+    private readonly ImageStore _store = new(paths, clock);
+
+    /// <summary>Builds an appliance, unless its image is in the store.</summary>
+    /// <param name="plan">What to build.</param>
+    /// <param name="options">How to build it.</param>
+    /// <param name="progress">Told of everything that happens, from any thread; null for nobody.</param>
+    /// <param name="cancellationToken">Ends the build; nothing of it remains.</param>
+    /// <returns>The image.</returns>
+    /// <exception cref="VirtigoException">
+    /// The build failed; <see cref="VirtigoException.ReportDirectory"/> names the folder with what is known of it when an install had begun.
+    /// </exception>
+    public async Task<BuildResult> BuildAsync(
+        AppliancePlan plan, BuildOptions options, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(options);
+        var log = new BuildLog(_clock, progress);
+        if (!options.Force && Built(plan) is { } known)
+        {
+            return new BuildResult(known, AlreadyBuilt: true, log.Elapsed);
+        }
+
+        using var client = new ArchiveClient(new Pool(paths.Pool), new ArchiveOptions
+        {
+            Offline = options.Offline,
+            AllowExpired = options.AllowExpired,
+            Clock = _clock,
+            Progress = log.Fetched,
+        });
+        PlanArchives archives = await log.StageAsync("archives", () => OpenAsync(client, plan, cancellationToken));
+        InstallerBuild installer = await log.StageAsync("installer", () => new InstallerAssembler(client, paths)
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.Names, cancellationToken));
+
+        string key = Key(plan, archives, installer);
+        if (options.Force)
+        {
+            await _store.RemoveIfPresentAsync(key, cancellationToken);
+        }
+
+        await using ImageDraft? draft = await _store.BeginAsync(
+            key, () => log.Note("Another build of the same image is under way; waiting for it."), cancellationToken);
+        StoredImage image = draft is null
+            ? _store.TryGet(key)!
+            : await new ApplianceBuild(paths, hypervisor, _clock, log, plan, options, archives, installer, draft).RunAsync(cancellationToken);
+        await RememberAsync(plan, archives, key, cancellationToken);
+        return new BuildResult(image, AlreadyBuilt: draft is null, log.Elapsed);
+    }
+
+    /// <summary>The answers that the installer would be given, without secrets.</summary>
+    /// <param name="plan">What would be built.</param>
+    /// <returns>The text of a preseed file, each answer with its reason.</returns>
+    public static string Answers(AppliancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return PreseedWriter.Write(DebianAnswers.For(DebianPlan.Choices(plan, EarlyPackages.From(_ => true))), redact: true);
+    }
+
+    /// <summary>The image that a plan led to before, without asking any archive.</summary>
+    /// <param name="plan">The plan.</param>
+    public StoredImage? Built(AppliancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return _store.Lookup(plan.Fingerprint) is { } known ? _store.TryGet(known.ImageKey) : null;
+    }
+
+    private static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
+    {
+        PlanArchives archives = await PlanArchives.OpenAsync(client, plan, cancellationToken);
+        await archives.CheckPackagesAsync(plan.Packages);
+        return archives;
+    }
+
+    private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer)
+    {
+        string[] inputs = [Recipe, plan.Fingerprint, installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)];
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', inputs))));
+    }
+
+    private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
+        _store.RememberAsync(
+            new RememberedBuild(plan.Fingerprint, key,
+                [.. archives.All.Select(suite => new RememberedRelease(suite.Source.BaseUri.AbsoluteUri, suite.Source.Suite, suite.ReleaseSha256))],
+                _clock.GetUtcNow()),
+            cancellationToken);
+}

@@ -1,0 +1,54 @@
+namespace Virtigo.Host;
+
+/// <summary>
+/// A folder for the sockets of one guest: short, since the path of a unix socket has at most 107 bytes, and open to its owner only.
+/// Its lock tells folders of the dead from folders in use.
+/// </summary>
+internal sealed class SocketFolder : IDisposable
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private readonly FileLock _use;
+
+    private SocketFolder(string path, FileLock use) => (Path, _use) = (path, use);
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Makes a folder, and removes those whose process was killed.</summary>
+    public static SocketFolder Create(HostPaths paths)
+    {
+        Directory.CreateDirectory(paths.Runtime, OwnerOnly);
+        Sweep(paths.Runtime);
+        string path = System.IO.Path.Combine(paths.Runtime, Guid.NewGuid().ToString("N")[..8]);
+        FileLock use = FileLock.TryAcquire(path + ".lock")
+            ?? throw new VirtigoException(FailureKind.Internal, $"The new folder {path} is in use already.");
+        Directory.CreateDirectory(path, OwnerOnly);
+        return new SocketFolder(path, use);
+    }
+
+    /// <summary>Removes the folder and what is in it.</summary>
+    public void Dispose()
+    {
+        Directory.Delete(Path, recursive: true);
+        File.Delete(Path + ".lock");
+        _use.Dispose();
+    }
+
+    private static void Sweep(string runtime)
+    {
+        foreach (string marker in Directory.EnumerateFiles(runtime, "*.lock"))
+        {
+            using FileLock? free = FileLock.TryAcquire(marker);
+            if (free is not null)
+            {
+                string folder = marker[..^".lock".Length];
+                if (Directory.Exists(folder))
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+
+                File.Delete(marker);
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+using System.Text;
+using Virtigo.Archives;
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Networks;
+
+namespace Virtigo.Installers.Debian;
+
+/// <summary>What one run of the installer needs.</summary>
+internal sealed record InstallJob
+{
+    /// <summary>The appliance's name, for processes and logs.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>A folder of mode 0700 with a short path, for sockets.</summary>
+    public required string SocketFolder { get; init; }
+
+    /// <summary>Where the installer's log and screen are kept.</summary>
+    public required string LogFolder { get; init; }
+
+    /// <summary>The disk to install on, an empty qcow2.</summary>
+    public required string DiskPath { get; init; }
+
+    /// <summary>The installer's kernel.</summary>
+    public required string KernelPath { get; init; }
+
+    /// <summary>The composed initial file system.</summary>
+    public required string InitrdPath { get; init; }
+
+    /// <summary>The random word of the success marker.</summary>
+    public required string Nonce { get; init; }
+
+    /// <summary>The guest's memory in MiB.</summary>
+    public required int MemoryMiB { get; init; }
+
+    /// <summary>How the guest's instructions run.</summary>
+    public required Accelerator Accelerator { get; init; }
+
+    /// <summary>How fast this host runs a guest, to scale time limits with.</summary>
+    public required HostSpeed Speed { get; init; }
+
+    /// <summary>The names that the guest may look up: the hosts of the plan's archives.</summary>
+    public required IReadOnlyList<string> HostNames { get; init; }
+}
+
+/// <summary>Runs debian-installer in a guest whose only way out is the archive proxy, until it proves to be done.</summary>
+/// <param name="hypervisor">Runs the guest.</param>
+/// <param name="proxy">Serves the guest.</param>
+/// <param name="watcher">Reads what the installer says.</param>
+internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, InstallWatcher watcher)
+{
+    /// <summary>The name of the log kept of the installer's syslog.</summary>
+    public const string SyslogName = "installer-syslog.log";
+
+    /// <summary>The name of the log kept of the installer's screen.</summary>
+    public const string ScreenName = "installer-screen.log";
+
+    private const string ScreenPort = "screen";
+    private const string LogPort = "log";
+
+    /// <summary>Few large packets: under emulation the guest pays per packet. The most that virtio-net offers a guest.</summary>
+    private const int Mtu = 65520;
+
+    private const int MaxLine = 4096;
+
+    /// <summary>
+    /// Kernel parameters that make the installer's own kernel cheaper to emulate; the installed system gets none of them.
+    /// The guest runs for minutes, runs nothing but the archive's signed programs, and reaches nothing: hardening against
+    /// hostile programs inside it protects nobody. With addresses not randomised QEMU finds code that it translated before.
+    /// </summary>
+    private static readonly string[] KernelParameters =
+    [
+        "console=ttyS0", "norandmaps", "nokaslr", "mitigations=off", "init_on_alloc=0", "hardened_usercopy=off",
+        "audit=0", "lsm=", "transparent_hugepage=never",
+    ];
+
+    /// <summary>Installs.</summary>
+    /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
+    /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
+    public async Task<GuestExit> RunAsync(InstallJob job, CancellationToken cancellationToken)
+    {
+        await using GuestGateway gateway = GuestGateway.Listen(
+            new GuestGatewayOptions
+            {
+                SocketPath = Path.Combine(job.SocketFolder, "net"),
+                Mtu = Mtu,
+                DnsNames = job.HostNames.ToHashSet(StringComparer.OrdinalIgnoreCase),
+            },
+            (connection, token) => proxy.ServeAsync(connection.Stream, token));
+
+        await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var marker = new MarkerFinder(InstallHooks.Marker(job.Nonce));
+        Task readers = Task.WhenAll(
+            ReadAsync(guest.OpenSerial(ScreenPort), bytes => watcher.Screen(bytes), reading.Token),
+            ReadLinesAsync(guest.OpenSerial(LogPort), line => { marker.See(line); watcher.Log(line); }, reading.Token));
+        try
+        {
+            Task ended = await Task.WhenAny(guest.Exited, watcher.Failure).WaitAsync(cancellationToken);
+            if (ended == watcher.Failure)
+            {
+                throw (await watcher.Failure).ToException();
+            }
+
+            GuestExit exit = await guest.Exited;
+            await readers.WaitAsync(cancellationToken);
+            return Proven(exit, marker.Found) ? exit : throw await UnprovenAsync(exit);
+        }
+        finally
+        {
+            await guest.KillAsync(CancellationToken.None);
+            await reading.CancelAsync();
+            await readers.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static bool Proven(GuestExit exit, bool marker) => exit.Reason == GuestExitReason.GuestShutdown && marker;
+
+    private async Task<VirtigoException> UnprovenAsync(GuestExit exit)
+    {
+        // What the installer last said explains more than how its machine ended.
+        if (watcher.Failure.IsCompleted)
+        {
+            return (await watcher.Failure).ToException();
+        }
+
+        return exit.Reason switch
+        {
+            GuestExitReason.GuestShutdown => new(FailureKind.Install,
+                "The installer powered off before its last step: its success marker is missing.",
+                $"See {SyslogName} in the report."),
+            GuestExitReason.HostDiskError => new(FailureKind.Host, $"The host could not store what the guest wrote: {exit.Detail}",
+                "Make room on the disk that holds the image store, then build again."),
+            _ => new(FailureKind.Guest, $"The guest ended during the install: {exit.Detail} {exit.ErrorTail}".TrimEnd()),
+        };
+    }
+
+    private static GuestConfig Guest(InstallJob job, string networkSocket) => new()
+    {
+        Name = job.Name,
+        WorkDirectory = job.SocketFolder,
+
+        // A second emulated CPU costs more than it gives: the installer does one thing after the other.
+        Cpus = 1,
+        MemoryMiB = job.MemoryMiB,
+        Accelerator = job.Accelerator,
+        Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],
+        Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, DebianBoot.CommandLine(KernelParameters)),
+        NetworkSocket = networkSocket,
+        Mtu = Mtu,
+        Serials =
+        [
+            new GuestSerial(ScreenPort) { LogFile = Path.Combine(job.LogFolder, ScreenName) },
+            new GuestSerial(LogPort) { LogFile = Path.Combine(job.LogFolder, SyslogName) },
+        ],
+    };
+
+    private static async Task ReadAsync(Stream port, Action<ReadOnlyMemory<byte>> sink, CancellationToken cancellationToken)
+    {
+        await using (port)
+        {
+            byte[] buffer = new byte[16 * 1024];
+            int count;
+            while ((count = await port.ReadAsync(buffer, cancellationToken)) > 0)
+            {
+                sink(buffer.AsMemory(0, count));
+            }
+        }
+    }
+
+    private static Task ReadLinesAsync(Stream port, Action<string> sink, CancellationToken cancellationToken)
+    {
+        var line = new List<byte>(MaxLine);
+        return ReadAsync(port, bytes =>
+        {
+            foreach (byte next in bytes.Span)
+            {
+                if (next == '\n')
+                {
+                    sink(Encoding.UTF8.GetString([.. line]).TrimEnd('\r'));
+                    line.Clear();
+                }
+                else if (line.Count < MaxLine)
+                {
+                    line.Add(next);
+                }
+            }
+        }, cancellationToken);
+    }
+
+    private sealed class MarkerFinder(string marker)
+    {
+        private volatile bool _found;
+
+        public bool Found => _found;
+
+        /// <summary>The marker may share its line with the end of the installer's log, which goes to the same port.</summary>
+        public void See(string line) => _found |= line.Contains(marker, StringComparison.Ordinal);
+    }
+}

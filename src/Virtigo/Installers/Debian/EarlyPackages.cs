@@ -1,0 +1,23 @@
+namespace Virtigo.Installers.Debian;
+
+/// <summary>
+/// Packages that debian-installer puts onto every virtual machine anyway, one after the other in its later steps. Named in
+/// <c>base-installer/includes</c> they come with the base system: one run of the package manager instead of a dozen, and before there is
+/// a kernel, so that none of them has the initial file system built again.
+/// </summary>
+internal static class EarlyPackages
+{
+    private static readonly string[] Names =
+    [
+        "busybox", "zstd", "initramfs-tools", // what the kernel's initial file system is built with
+        "locales", "pciutils", "laptop-detect", "installation-report",
+        "grub-common", "grub2-common", "grub-pc-bin", "os-prober",
+
+        // The guest agent, which the installer adds with its recommendations when it sees a virtual machine.
+        "qemu-guest-agent", "libglib2.0-data", "shared-mime-info", "xdg-user-dirs",
+    ];
+
+    /// <summary>Those of them that an archive has.</summary>
+    /// <param name="exists">Tells whether the archive has a package.</param>
+    public static IReadOnlyList<string> From(Func<string, bool> exists) => [.. Names.Where(exists)];
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Virtigo.Hypervisors;
+
+namespace Virtigo.Machines;
+
+/// <summary>A package as the guest's own package manager lists it.</summary>
+internal sealed record GuestPackage(string Name, string Version, string Architecture);
+
+/// <summary>What a booted machine said of itself.</summary>
+/// <param name="UpAfter">The time from power-on until the system said that it is up.</param>
+/// <param name="Packages">Every package installed.</param>
+internal sealed record BootReport(TimeSpan UpAfter, IReadOnlyList<GuestPackage> Packages);
+
+/// <summary>
+/// Boots a machine as its user will, and asks it through its agent whether all is well: multi-user reached, no unit failed.
+/// </summary>
+/// <param name="hypervisor">Runs the machine.</param>
+/// <param name="clock">Measures.</param>
+internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider clock)
+{
+    /// <summary>What a reference host needs at most.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
+
+    private const int MaxPackages = 100_000;
+
+    /// <summary>Boots and asks.</summary>
+    /// <param name="config">The machine, on a disk that may be written to, with an agent channel.</param>
+    /// <param name="speed">Scales the time limit.</param>
+    /// <param name="cancellationToken">Ends the test and the machine.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.BootTest"/> when the machine does not come up well.</exception>
+    public async Task<BootReport> RunAsync(GuestConfig config, HostSpeed speed, CancellationToken cancellationToken)
+    {
+        TimeSpan limit = speed.Scale(Limit);
+        using var timeout = new CancellationTokenSource(limit, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        long start = clock.GetTimestamp();
+        await using IGuest guest = await hypervisor.StartAsync(config, either.Token);
+        Task<BootReport> asking = AskAsync(guest, start, either.Token);
+        try
+        {
+            if (await Task.WhenAny(asking, guest.Exited) == guest.Exited && !asking.IsCompletedSuccessfully)
+            {
+                GuestExit exit = await guest.Exited;
+                throw new VirtigoException(FailureKind.BootTest, $"The installed system ended while it booted: {exit.Detail}");
+            }
+
+            return await asking;
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new VirtigoException(FailureKind.BootTest,
+                $"The installed system did not answer within {limit.TotalSeconds:0} s of power-on.",
+                "The console of the boot test is in the report.");
+        }
+        finally
+        {
+            await guest.KillAsync(CancellationToken.None);
+            await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<BootReport> AskAsync(IGuest guest, long start, CancellationToken cancellationToken)
+    {
+        await using var agent = new GuestAgent(guest.Agent!);
+        await agent.WaitAsync(cancellationToken);
+        string state = await OutputAsync(agent, ["/usr/bin/systemctl", "is-system-running", "--wait"], cancellationToken);
+        TimeSpan up = clock.GetElapsedTime(start);
+        string failed = await OutputAsync(agent, ["/usr/bin/systemctl", "list-units", "--failed", "--plain", "--no-legend"], cancellationToken);
+        if (state.Trim() != "running" || failed.Trim().Length > 0)
+        {
+            string units = string.Join(", ", failed.Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(20).Select(line => line.Split(' ')[0]));
+            throw new VirtigoException(FailureKind.BootTest,
+                $"The installed system came up \"{Printable(state.Trim())}\" instead of \"running\"; failed units: {(units.Length == 0 ? "none" : Printable(units))}.",
+                "The console of the boot test is in the report.");
+        }
+
+        string packages = await OutputAsync(agent,
+            ["/usr/bin/dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\t${Package}\\t${Version}\\t${Architecture}\\n"], cancellationToken);
+        return new BootReport(up, Packages(packages));
+    }
+
+    private static List<GuestPackage> Packages(string list) =>
+    [
+        .. list.Split('\n').Take(MaxPackages).Select(line => line.Split('\t')).Where(fields => fields is ["ii ", _, _, _])
+            .Select(fields => new GuestPackage(fields[1], fields[2], fields[3])),
+    ];
+
+    private static async Task<string> OutputAsync(GuestAgent agent, IReadOnlyList<string> command, CancellationToken cancellationToken) =>
+        (await agent.ExecuteAsync(command, cancellationToken)).Output;
+
+    private static string Printable(string text) => NotPrintable().Replace(text, "?");
+
+    [GeneratedRegex(@"[^\x20-\x7e]")]
+    private static partial Regex NotPrintable();
+}
