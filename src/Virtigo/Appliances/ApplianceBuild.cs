@@ -57,7 +57,7 @@ internal sealed class ApplianceBuild(
     {
         string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         string initrd = Path.Combine(draft.Directory, "initrd");
-        DebianChoices choices = DebianPlan.Choices(plan, EarlyPackages.From(await archives.ExistenceAsync()));
+        DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(await archives.ExistenceAsync()) };
         string preseed = PreseedWriter.Write(DebianAnswers.For(choices), redact: false);
         await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, nonce, choices.User.Value), cancellationToken);
         await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);

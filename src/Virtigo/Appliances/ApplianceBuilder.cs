@@ -73,7 +73,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return PreseedWriter.Write(DebianAnswers.For(DebianPlan.Choices(plan, EarlyPackages.From(_ => true))), redact: true);
+        return PreseedWriter.Write(DebianAnswers.For(plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(_ => true) }), redact: true);
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>

@@ -19,11 +19,16 @@ internal sealed class SocketFolder : IDisposable
     {
         Directory.CreateDirectory(paths.Runtime, OwnerOnly);
         Sweep(paths.Runtime);
-        string path = System.IO.Path.Combine(paths.Runtime, Guid.NewGuid().ToString("N")[..8]);
-        FileLock use = FileLock.TryAcquire(path + ".lock")
-            ?? throw new VirtigoException(FailureKind.Internal, $"The new folder {path} is in use already.");
-        Directory.CreateDirectory(path, OwnerOnly);
-        return new SocketFolder(path, use);
+        while (true)
+        {
+            // Another process that sweeps may hold the lock of a folder it has not seen in use yet: then a new name.
+            string path = System.IO.Path.Combine(paths.Runtime, Guid.NewGuid().ToString("N")[..8]);
+            if (FileLock.TryAcquire(path + ".lock") is { } use)
+            {
+                Directory.CreateDirectory(path, OwnerOnly);
+                return new SocketFolder(path, use);
+            }
+        }
     }
 
     /// <summary>Removes the folder and what is in it.</summary>

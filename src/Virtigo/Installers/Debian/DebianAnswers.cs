@@ -25,6 +25,7 @@ internal static partial class DebianAnswers
         .. Accounts(plan),
         .. Clock(plan),
         .. Storage(),
+        .. BaseSystem(plan),
         .. Repositories(plan),
         .. Software(plan),
         .. BootLoader(),
@@ -89,9 +90,20 @@ internal static partial class DebianAnswers
         Boolean("partman/confirm_nooverwrite", true, "The disk is new and empty."),
     ];
 
+    private static IEnumerable<Answer> BaseSystem(DebianChoices plan)
+    {
+        if (plan.EarlyPackages.Count > 0)
+        {
+            yield return Text("base-installer/includes", string.Join(' ', plan.EarlyPackages.Select(PackageName)),
+                "What later steps would install one by one comes with the base system, which saves a dozen runs of the package manager "
+                + "and another initial file system.");
+        }
+
+        yield return Boolean("base-installer/install-recommends", false, "An appliance has the packages asked for and what they need, no more.");
+    }
+
     private static Answer[] Repositories(DebianChoices plan) =>
     [
-        Boolean("base-installer/install-recommends", false, "An appliance has the packages asked for and what they need, no more."),
         Multiselect("apt-setup/services-select", "security, updates", "The installed system gets security and stable updates."),
         Text("apt-setup/security_host", SecurityHost(plan.SecurityMirror), $"Where security updates come from ({plan.SecurityMirror.Origin})."),
         Boolean("apt-setup/enable-source-repositories", false, "An appliance builds nothing from source; it saves the download of source indices."),

@@ -34,6 +34,9 @@ internal sealed record DebianChoices
     /// <summary>The packages asked for.</summary>
     public required Sourced<IReadOnlyList<string>> Packages { get; init; }
 
+    /// <summary>Packages that are to come with the base system; see <see cref="Debian.EarlyPackages"/>.</summary>
+    public IReadOnlyList<string> EarlyPackages { get; init; } = [];
+
     /// <summary>The locale, for example <c>C.UTF-8</c>.</summary>
     public required Sourced<string> Locale { get; init; }
 
