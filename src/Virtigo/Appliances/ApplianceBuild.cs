@@ -12,8 +12,8 @@ namespace Virtigo.Appliances;
 
 /// <summary>One build in progress: install, prove, seal. Its draft is thrown away unless all of it succeeds.</summary>
 internal sealed class ApplianceBuild(
-    HostPaths paths, IHypervisor hypervisor, TimeProvider clock, BuildLog log, AppliancePlan plan, BuildOptions options, PlanArchives archives,
-    InstallerBuild installer, ImageDraft draft)
+    HostPaths paths, IHypervisor hypervisor, TimeProvider clock, BuildLog log, AppliancePlan plan, BuildOptions options, Pool pool,
+    PlanArchives archives, InstallerBuild installer, ImageDraft draft)
 {
     private const string BootLogName = "boot-test-console.log";
 
@@ -21,7 +21,7 @@ internal sealed class ApplianceBuild(
     private const int InstallMemoryMiB = 1024;
 
     private AcceleratorReport? _accelerator;
-    private IReadOnlyList<string> _evidence = [];
+    private Func<IReadOnlyList<string>> _evidence = () => [];
 
     /// <summary>Builds the image.</summary>
     /// <exception cref="VirtigoException">The build failed; the exception names the report.</exception>
@@ -31,7 +31,7 @@ internal sealed class ApplianceBuild(
         {
             using SocketFolder sockets = SocketFolder.Create(paths);
             _accelerator = await log.StageAsync("accelerator", () => ProbeAsync(cancellationToken));
-            var proxy = new ArchiveProxy(ProxyRoutes.Of(archives), archives.Release.Client);
+            var proxy = new ArchiveProxy(archives.Routes(), pool, new ArchiveProxyOptions { Architecture = plan.Architecture.Value, Clock = clock });
             await InstallAsync(proxy, sockets.Path, cancellationToken);
             BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
             return await log.StageAsync("seal", () => SealAsync(proxy, boot, cancellationToken));
@@ -62,7 +62,25 @@ internal sealed class ApplianceBuild(
         await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, nonce, choices.User.Value), cancellationToken);
         await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
 
-        using var watcher = new InstallWatcher();
+        InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
+        TemplateCatalog templates = await InstallerCatalog.ReadAsync(installer, cancellationToken);
+        Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
+        var watcher = new InstallWatcher(new InstallWatcherOptions
+        {
+            Speed = _accelerator.Speed,
+            Clock = clock,
+            Estimator = estimator,
+            Templates = templates,
+            NearPackages = near,
+            OnEvent = happened =>
+            {
+                if (happened is InstallProgress now)
+                {
+                    log.Installing(now);
+                }
+            },
+        });
+        _evidence = () => watcher.LastLines(40);
         await new DebianInstall(hypervisor, proxy, watcher).RunAsync(
             new InstallJob
             {
@@ -76,19 +94,23 @@ internal sealed class ApplianceBuild(
                 MemoryMiB = Math.Max(InstallMemoryMiB, plan.MemoryMiB.Value),
                 Accelerator = Chosen,
                 Speed = _accelerator!.Speed,
-                HostNames = [plan.Mirror.Value.Host, plan.SecurityMirror.Value.Host],
+                ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
             },
             cancellationToken);
         log.Installed();
+        await estimator.LearnAsync(watcher.Timings, cancellationToken);
         File.Delete(initrd);
     }
+
+    /// <summary>The guest speaks HTTP to the proxy, whatever the proxy speaks to the archive.</summary>
+    private static int GuestPort(Uri mirror) => mirror.IsDefaultPort ? 80 : mirror.Port;
 
     private Accelerator Chosen => options.Accelerator == Accelerator.Auto ? _accelerator!.Accelerator : options.Accelerator;
 
     private async Task<BootReport> BootAsync(string sockets, CancellationToken cancellationToken)
     {
         string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
-        await QemuImage.CreateOverlayAsync(overlay, draft.DiskPath, cancellationToken);
+        await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
         BootReport report = await new BootTest(hypervisor, clock).RunAsync(
             new GuestConfig
             {
@@ -128,7 +150,7 @@ internal sealed class ApplianceBuild(
                 Disk = await draft.MeasureDiskAsync(cancellationToken),
                 Timings = [.. log.Timings],
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
-                Hypervisor = new ImageHypervisor(hypervisor.Name, hypervisor.Version, Chosen.ToString().ToLowerInvariant()),
+                Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),
             },
             cancellationToken);
 
@@ -146,7 +168,7 @@ internal sealed class ApplianceBuild(
         {
             Stage = log.Stage,
             ElapsedSeconds = log.Elapsed.TotalSeconds,
-            LastConsoleLines = _evidence,
+            LastConsoleLines = _evidence(),
         };
         string folder = await new FailureReportWriter(paths, clock).WriteAsync(
             report,

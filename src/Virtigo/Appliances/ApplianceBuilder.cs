@@ -50,19 +50,14 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         });
         PlanArchives archives = await log.StageAsync("archives", () => OpenAsync(client, plan, cancellationToken));
         InstallerBuild installer = await log.StageAsync("installer", () => new InstallerAssembler(client, paths)
-            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.Names, cancellationToken));
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, cancellationToken));
 
         string key = Key(plan, archives, installer);
-        if (options.Force)
-        {
-            await _store.RemoveIfPresentAsync(key, cancellationToken);
-        }
-
         await using ImageDraft? draft = await _store.BeginAsync(
-            key, () => log.Note("Another build of the same image is under way; waiting for it."), cancellationToken);
+            key, () => log.Note("Another build of the same image is under way; waiting for it."), options.Force, cancellationToken);
         StoredImage image = draft is null
             ? _store.TryGet(key)!
-            : await new ApplianceBuild(paths, hypervisor, _clock, log, plan, options, archives, installer, draft).RunAsync(cancellationToken);
+            : await new ApplianceBuild(paths, hypervisor, _clock, log, plan, options, client.Pool, archives, installer, draft).RunAsync(cancellationToken);
         await RememberAsync(plan, archives, key, cancellationToken);
         return new BuildResult(image, AlreadyBuilt: draft is null, log.Elapsed);
     }

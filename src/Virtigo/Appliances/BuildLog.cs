@@ -7,10 +7,14 @@ namespace Virtigo.Appliances;
 /// <summary>Tells a build's watcher what happens, and remembers how long each stage took.</summary>
 internal sealed class BuildLog(TimeProvider clock, IProgress<BuildEvent>? progress)
 {
+    /// <summary>Downloads report every few kilobytes; nobody reads faster than this.</summary>
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
+
     private readonly long _start = clock.GetTimestamp();
     private readonly List<ImageTiming> _timings = [];
     private InstallStage? _installStage;
     private long _stageStart;
+    private long _lastFetch;
 
     public TimeSpan Elapsed => clock.GetElapsedTime(_start);
 
@@ -55,6 +59,12 @@ internal sealed class BuildLog(TimeProvider clock, IProgress<BuildEvent>? progre
 
     public void Fetched(FetchProgress fetch)
     {
+        if (fetch.Note is null && !fetch.Finished && clock.GetElapsedTime(Interlocked.Read(ref _lastFetch)) < Pace)
+        {
+            return;
+        }
+
+        Interlocked.Exchange(ref _lastFetch, clock.GetTimestamp());
         double? fraction = fetch.Total is > 0 and var total ? Math.Clamp((double)fetch.Received / total, 0, 1) : null;
         string file = fetch.Url[(fetch.Url.LastIndexOf('/') + 1)..];
         progress?.Report(new StageProgress(Stage, _installStage is null ? fraction : null, fetch.Note is null ? file : $"{file}: {fetch.Note}"));

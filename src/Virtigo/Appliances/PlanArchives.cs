@@ -63,8 +63,19 @@ internal sealed class PlanArchives
         return name => Exists(indices, name);
     }
 
-    /// <summary>Names near to one that does not exist.</summary>
-    public async Task<IReadOnlyList<string>> NearAsync(string name) => [.. (await _indices.Value)[0].Near(name)];
+    /// <summary>Finds names near to one that does not exist.</summary>
+    public async Task<Func<string, IReadOnlyList<string>>> NearnessAsync()
+    {
+        PackageIndex release = (await _indices.Value)[0];
+        return name => [.. release.Near(name)];
+    }
+
+    /// <summary>Where the guest finds the suites: under the names that the installed system will use.</summary>
+    public IReadOnlyList<ProxyRoute> Routes() =>
+    [
+        .. All.GroupBy(suite => suite.Source.BaseUri)
+            .Select(archive => new ProxyRoute(archive.Key.Host, archive.Key.AbsolutePath, [.. archive])),
+    ];
 
     /// <summary>The suites, for the manifest.</summary>
     public IReadOnlyList<ImageArchive> ForManifest() =>

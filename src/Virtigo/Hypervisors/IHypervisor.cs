@@ -9,6 +9,10 @@ public interface IHypervisor
     /// <summary>What guests of this hypervisor can do.</summary>
     HypervisorCapabilities Capabilities { get; }
 
+    /// <summary>The hypervisor's own version, as it says it.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it is not installed.</exception>
+    Task<string> VersionAsync(CancellationToken cancellationToken);
+
     /// <summary>
     /// Finds out how guests run best on this host, by running one. The answer is cached until the host boots again.
     /// </summary>

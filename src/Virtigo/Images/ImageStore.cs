@@ -90,10 +90,12 @@ public sealed partial class ImageStore
     /// <summary>Begins to make an image. At most one process at a time makes the image of one key.</summary>
     /// <param name="key">64 lower-case hexadecimal digits.</param>
     /// <param name="waiting">Called once if another build of the same image is under way and is waited for.</param>
+    /// <param name="rebuild">Make it even if it is in the store; the old one is replaced when the new one is sealed.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The draft, or null when the image is in the store: <see cref="TryGet"/> gives it.</returns>
     /// <exception cref="VirtigoException">The store's folders cannot be written to (<see cref="FailureKind.Host"/>).</exception>
-    public async Task<ImageDraft?> BeginAsync(string key, Action? waiting = null, CancellationToken cancellationToken = default)
+    public async Task<ImageDraft?> BeginAsync(
+        string key, Action? waiting = null, bool rebuild = false, CancellationToken cancellationToken = default)
     {
         FileLock? turn = null;
         ImageDraft? draft = null;
@@ -101,7 +103,7 @@ public sealed partial class ImageStore
         {
             turn = await FileLock.AcquireAsync(LockPath(key, "build"), waiting, cancellationToken);
             WorkFolder.Sweep(_paths);
-            draft = TryGet(key) is null ? new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft")) : null;
+            draft = rebuild || TryGet(key) is null ? new ImageDraft(_paths, key, turn, WorkFolder.Create(_paths, "draft")) : null;
             return draft;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using Virtigo.Hypervisors;
 
@@ -63,11 +61,11 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
 
     private async Task<BootReport> AskAsync(IGuest guest, long start, CancellationToken cancellationToken)
     {
-        await using var agent = new GuestAgent(guest.Agent!);
+        using var agent = new GuestAgent(guest.Agent!);
         await agent.WaitAsync(cancellationToken);
-        string state = await OutputAsync(agent, ["/usr/bin/systemctl", "is-system-running", "--wait"], cancellationToken);
+        string state = await OutputAsync(agent, "/usr/bin/systemctl", ["is-system-running", "--wait"], cancellationToken);
         TimeSpan up = clock.GetElapsedTime(start);
-        string failed = await OutputAsync(agent, ["/usr/bin/systemctl", "list-units", "--failed", "--plain", "--no-legend"], cancellationToken);
+        string failed = await OutputAsync(agent, "/usr/bin/systemctl", ["list-units", "--failed", "--plain", "--no-legend"], cancellationToken);
         if (state.Trim() != "running" || failed.Trim().Length > 0)
         {
             string units = string.Join(", ", failed.Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(20).Select(line => line.Split(' ')[0]));
@@ -77,7 +75,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         }
 
         string packages = await OutputAsync(agent,
-            ["/usr/bin/dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\t${Package}\\t${Version}\\t${Architecture}\\n"], cancellationToken);
+            "/usr/bin/dpkg-query", ["-W", "-f", "${db:Status-Abbrev}\\t${Package}\\t${Version}\\t${Architecture}\\n"], cancellationToken);
         return new BootReport(up, Packages(packages));
     }
 
@@ -87,8 +85,9 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
             .Select(fields => new GuestPackage(fields[1], fields[2], fields[3])),
     ];
 
-    private static async Task<string> OutputAsync(GuestAgent agent, IReadOnlyList<string> command, CancellationToken cancellationToken) =>
-        (await agent.ExecuteAsync(command, cancellationToken)).Output;
+    private static async Task<string> OutputAsync(
+        GuestAgent agent, string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        (await agent.RunAsync(program, arguments, cancellationToken)).OutputText;
 
     private static string Printable(string text) => NotPrintable().Replace(text, "?");
 

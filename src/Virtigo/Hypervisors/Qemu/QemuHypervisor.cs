@@ -22,6 +22,10 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
     };
 
     /// <inheritdoc/>
+    public async Task<string> VersionAsync(CancellationToken cancellationToken) =>
+        (await Tool.RunAsync(QemuCommandLine.Program, ["--version"], cancellationToken)).Split('\n')[0].Trim();
+
+    /// <inheritdoc/>
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) =>
         _report = await AcceleratorProbe.ProbeAsync(kernelPath, paths, cancellationToken);
 

@@ -1,6 +1,5 @@
 using System.Text;
 using Virtigo.Archives;
-using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Networks;
 
@@ -39,8 +38,8 @@ internal sealed record InstallJob
     /// <summary>How fast this host runs a guest, to scale time limits with.</summary>
     public required HostSpeed Speed { get; init; }
 
-    /// <summary>The names that the guest may look up: the hosts of the plan's archives.</summary>
-    public required IReadOnlyList<string> HostNames { get; init; }
+    /// <summary>The TCP ports on which the guest finds its archives.</summary>
+    public required IReadOnlySet<int> ArchivePorts { get; init; }
 }
 
 /// <summary>Runs debian-installer in a guest whose only way out is the archive proxy, until it proves to be done.</summary>
@@ -60,8 +59,6 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
 
     /// <summary>Few large packets: under emulation the guest pays per packet. The most that virtio-net offers a guest.</summary>
     private const int Mtu = 65520;
-
-    private const int MaxLine = 4096;
 
     /// <summary>
     /// Kernel parameters that make the installer's own kernel cheaper to emulate; the installed system gets none of them.
@@ -84,56 +81,42 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
             {
                 SocketPath = Path.Combine(job.SocketFolder, "net"),
                 Mtu = Mtu,
-                DnsNames = job.HostNames.ToHashSet(StringComparer.OrdinalIgnoreCase),
+                DnsNames = proxy.Hosts,
+                TcpPorts = job.ArchivePorts,
             },
             (connection, token) => proxy.ServeAsync(connection.Stream, token));
 
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
-        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var marker = new MarkerFinder(InstallHooks.Marker(job.Nonce));
-        Task readers = Task.WhenAll(
-            ReadAsync(guest.OpenSerial(ScreenPort), bytes => watcher.Screen(bytes), reading.Token),
-            ReadLinesAsync(guest.OpenSerial(LogPort), line => { marker.See(line); watcher.Log(line); }, reading.Token));
+        Task<bool> marker = FindAsync(guest.OpenSerial(LogPort), InstallHooks.Marker(job.Nonce), cancellationToken);
         try
         {
-            Task ended = await Task.WhenAny(guest.Exited, watcher.Failure).WaitAsync(cancellationToken);
-            if (ended == watcher.Failure)
+            InstallFailure? failure = await watcher.WatchAsync(guest.OpenSerial(LogPort), guest.OpenSerial(ScreenPort), cancellationToken);
+            if (failure is not null)
             {
-                throw (await watcher.Failure).ToException();
+                throw failure.ToException();
             }
 
-            GuestExit exit = await guest.Exited;
-            await readers.WaitAsync(cancellationToken);
-            return Proven(exit, marker.Found) ? exit : throw await UnprovenAsync(exit);
+            GuestExit exit = await guest.Exited.WaitAsync(cancellationToken);
+            return exit.Reason == GuestExitReason.GuestShutdown && await marker ? exit : throw Unproven(exit);
         }
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await reading.CancelAsync();
-            await readers.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(marker);
         }
     }
 
-    private static bool Proven(GuestExit exit, bool marker) => exit.Reason == GuestExitReason.GuestShutdown && marker;
-
-    private async Task<VirtigoException> UnprovenAsync(GuestExit exit)
+    private VirtigoException Unproven(GuestExit exit) => exit.Reason switch
     {
-        // What the installer last said explains more than how its machine ended.
-        if (watcher.Failure.IsCompleted)
-        {
-            return (await watcher.Failure).ToException();
-        }
+        GuestExitReason.HostDiskError => new(FailureKind.Host, $"The host could not store what the guest wrote: {exit.Detail}",
+            "Make room on the disk that holds the image store, then build again."),
 
-        return exit.Reason switch
-        {
-            GuestExitReason.GuestShutdown => new(FailureKind.Install,
-                "The installer powered off before its last step: its success marker is missing.",
-                $"See {SyslogName} in the report."),
-            GuestExitReason.HostDiskError => new(FailureKind.Host, $"The host could not store what the guest wrote: {exit.Detail}",
-                "Make room on the disk that holds the image store, then build again."),
-            _ => new(FailureKind.Guest, $"The guest ended during the install: {exit.Detail} {exit.ErrorTail}".TrimEnd()),
-        };
-    }
+        // What the installer last said explains more than how its machine ended.
+        _ when watcher.Explain() is { } explained => explained.ToException(),
+        GuestExitReason.GuestShutdown => new(FailureKind.Install,
+            "The installer powered off before its last step: its success marker is missing.", $"See {SyslogName} in the report."),
+        _ => new(FailureKind.Guest, $"The guest ended during the install: {exit.Detail} {exit.ErrorTail}".TrimEnd()),
+    };
 
     private static GuestConfig Guest(InstallJob job, string networkSocket) => new()
     {
@@ -155,46 +138,27 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         ],
     };
 
-    private static async Task ReadAsync(Stream port, Action<ReadOnlyMemory<byte>> sink, CancellationToken cancellationToken)
+    private static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken)
     {
+        byte[] wanted = Encoding.ASCII.GetBytes(marker);
+        byte[] window = new byte[64 * 1024];
+        int kept = 0;
         await using (port)
         {
-            byte[] buffer = new byte[16 * 1024];
             int count;
-            while ((count = await port.ReadAsync(buffer, cancellationToken)) > 0)
+            while ((count = await port.ReadAsync(window.AsMemory(kept), cancellationToken)) > 0)
             {
-                sink(buffer.AsMemory(0, count));
+                Span<byte> seen = window.AsSpan(0, kept + count);
+                if (seen.IndexOf(wanted) >= 0)
+                {
+                    return true;
+                }
+
+                kept = Math.Min(seen.Length, wanted.Length - 1);
+                seen[^kept..].CopyTo(window);
             }
         }
-    }
 
-    private static Task ReadLinesAsync(Stream port, Action<string> sink, CancellationToken cancellationToken)
-    {
-        var line = new List<byte>(MaxLine);
-        return ReadAsync(port, bytes =>
-        {
-            foreach (byte next in bytes.Span)
-            {
-                if (next == '\n')
-                {
-                    sink(Encoding.UTF8.GetString([.. line]).TrimEnd('\r'));
-                    line.Clear();
-                }
-                else if (line.Count < MaxLine)
-                {
-                    line.Add(next);
-                }
-            }
-        }, cancellationToken);
-    }
-
-    private sealed class MarkerFinder(string marker)
-    {
-        private volatile bool _found;
-
-        public bool Found => _found;
-
-        /// <summary>The marker may share its line with the end of the installer's log, which goes to the same port.</summary>
-        public void See(string line) => _found |= line.Contains(marker, StringComparison.Ordinal);
+        return false;
     }
 }
