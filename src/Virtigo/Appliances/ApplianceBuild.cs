@@ -7,6 +7,7 @@ using Virtigo.Images;
 using Virtigo.Installers;
 using Virtigo.Installers.Debian;
 using Virtigo.Machines;
+using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
 namespace Virtigo.Appliances;
 

@@ -5,7 +5,6 @@ using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
-using Virtigo.Machines;
 
 namespace Virtigo.Appliances;
 

@@ -55,13 +55,13 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(asking);
         }
     }
 
     private async Task<BootReport> AskAsync(IGuest guest, long start, CancellationToken cancellationToken)
     {
-        using var agent = new GuestAgent(guest.Agent!);
+        using var agent = new GuestAgent(guest.Agent!, clock);
         await agent.WaitAsync(cancellationToken);
         string state = await OutputAsync(agent, "/usr/bin/systemctl", ["is-system-running", "--wait"], cancellationToken);
         TimeSpan up = clock.GetElapsedTime(start);
