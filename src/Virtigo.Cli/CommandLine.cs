@@ -56,6 +56,9 @@ internal static class CommandLine
         var options = new GlobalOptions();
         var root = new RootCommand("Whole Linux machines, installed by their own installer, isolated and thrown away after use.")
         {
+            BuildVerb.Make(options, host),
+            RunVerb.Make(options, host),
+            TryVerb.Make(options, host),
             ExplainVerb.Make(options, host),
             ImagesVerb.Make(options, host),
             DoctorVerb.Make(options, host),

@@ -24,7 +24,7 @@ public sealed class CommandLineTests : IDisposable
             Assert.NotEmpty(verb.Examples);
             foreach (string example in verb.Examples.Where(example => example.StartsWith("virtigo ", StringComparison.Ordinal)))
             {
-                string line = example.Split('#', '|', '>')[0].Trim()["virtigo ".Length..];
+                string line = example.Split('#', '|', '>', '<')[0].Trim()["virtigo ".Length..];
                 Assert.Empty(root.Parse(line).Errors);
             }
         }

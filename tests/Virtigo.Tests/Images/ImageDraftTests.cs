@@ -70,7 +70,7 @@ public sealed class ImageDraftTests : IDisposable
         async Task<StoredImage> BuildAsync()
         {
             var store = new ImageStore(_test.Paths);
-            await using ImageDraft? draft = await store.BeginAsync(TestStore.KeyOf("a"), () => Interlocked.Increment(ref waited), Token);
+            await using ImageDraft? draft = await store.BeginAsync(TestStore.KeyOf("a"), () => Interlocked.Increment(ref waited), cancellationToken: Token);
             if (draft is null)
             {
                 return store.TryGet(TestStore.KeyOf("a"))!;
@@ -102,7 +102,7 @@ public sealed class ImageDraftTests : IDisposable
     {
         await using ImageDraft first = await _test.BeginAsync("a");
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        Task second = _test.Store.BeginAsync(TestStore.KeyOf("a"), giveUp.Cancel, giveUp.Token);
+        Task second = _test.Store.BeginAsync(TestStore.KeyOf("a"), giveUp.Cancel, cancellationToken: giveUp.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
     }
 
@@ -126,7 +126,7 @@ public sealed class ImageDraftTests : IDisposable
         Assert.Equal(0, WorkFolder.Sweep(_test.Paths));
 
         var waits = new TaskCompletionSource();
-        Task<ImageDraft?> next = _test.Store.BeginAsync(key, waits.SetResult, Token);
+        Task<ImageDraft?> next = _test.Store.BeginAsync(key, waits.SetResult, cancellationToken: Token);
         await waits.Task.WaitAsync(Token);
         Assert.False(next.IsCompleted);
         builder.Kill();

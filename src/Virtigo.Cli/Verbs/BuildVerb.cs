@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.Text.Json;
+using Virtigo.Appliances;
+using Virtigo.Cli.Output;
+using Virtigo.Hypervisors.Qemu;
+using Virtigo.Images;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary><c>virtigo build</c>: an image of an appliance.</summary>
+internal static class BuildVerb
+{
+    public static Verb Make(GlobalOptions options, CliHost host)
+    {
+        Argument<string> target = Targets.Argument();
+        Option<string?> name = Targets.NameOption();
+        Option<string> accelerator = Accelerators.Option();
+        Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
+        Option<bool> dryRun = new("--dry-run") { Description = "Show the plan and whether it is built already; build nothing" };
+        Option<bool> answers = new("--print-answers") { Description = "Print the answers the installer would be given, without secrets; build nothing" };
+        var verb = new Verb("build", "Build the image of an appliance, unless it is built already",
+            "virtigo build web.yml                          # about as long as an install takes; at once the second time",
+            "virtigo build debian --name base               # no file at all",
+            "virtigo build web.yml --print-answers          # what the installer will be told, and why",
+            "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
+        {
+            target, name, accelerator, force, dryRun, answers,
+        };
+        verb.Does(options, host, async (run, cancellationToken) =>
+        {
+            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), cancellationToken);
+            AppliancePlan plan = await Targets.PlanAsync(run, spec, cancellationToken);
+            if (run.Value(answers))
+            {
+                run.Host.Data.Write(ApplianceBuilder.Answers(plan));
+            }
+            else if (run.Value(dryRun))
+            {
+                DryRun(run, plan);
+            }
+            else
+            {
+                var how = new BuildOptions
+                {
+                    Offline = run.Value(options.Offline),
+                    AllowExpired = run.Value(options.AllowExpired),
+                    Force = run.Value(force),
+                    Accelerator = Accelerators.Of(run.Value(accelerator)),
+                    SpecText = spec.RedactedText,
+                    RerunCommand = Rerun(run),
+                };
+                Tell(run, await BuildAsync(run, plan, how, cancellationToken));
+            }
+
+            return 0;
+        });
+        return verb;
+    }
+
+    /// <summary>Builds with a display of what happens.</summary>
+    public static async Task<BuildResult> BuildAsync(Invocation run, AppliancePlan plan, BuildOptions how, CancellationToken cancellationToken)
+    {
+        await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode);
+        return await Builder(run).BuildAsync(plan, how, display, cancellationToken);
+    }
+
+    /// <summary>Tells the result: for people in one line, for programs the path of the disk.</summary>
+    public static void Tell(Invocation run, BuildResult result)
+    {
+        StoredImage image = result.Image;
+        long bytes = ImageStore.AllocatedBytes(image);
+        double boot = image.Manifest.BootTest.SecondsToMultiUser;
+        if (run.Mode.Json)
+        {
+            var line = new BuildDoneLine("done", image.Name, image.Key, image.DiskPath, result.AlreadyBuilt, bytes,
+                Math.Round(result.Elapsed.TotalSeconds, 3), boot);
+            run.Data(JsonSerializer.Serialize(line, CliJson.Compact.BuildDoneLine));
+            return;
+        }
+
+        string how = result.AlreadyBuilt ? $"already built ({Words.Time(result.Elapsed)})" : $"built in {Words.Time(result.Elapsed)}";
+        run.People($"image {image.Name} {ImagesVerb.Short(image.Key)}  {Words.Size(bytes)}, {how}, boots in {Words.Time(TimeSpan.FromSeconds(boot))}");
+    }
+
+    private static void DryRun(Invocation run, AppliancePlan plan)
+    {
+        StoredImage? built = Builder(run).Built(plan);
+        if (run.Mode.Json)
+        {
+            run.Data(JsonSerializer.Serialize(new DryRunReport(plan.Name.Value, plan.Fingerprint, built is not null, built?.Key), CliJson.Indented.DryRunReport));
+            return;
+        }
+
+        ExplainVerb.Write(run, plan);
+        run.People(built is null ? "would be built" : $"already built: {ImagesVerb.Short(built.Key)}");
+    }
+
+    private static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, new QemuHypervisor(run.Host.Paths), run.Host.Clock);
+
+    private static string Rerun(Invocation run) => "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => Quoted(token.Value)));
+
+    private static string Quoted(string word) =>
+        word.Length > 0 && word.All(character => char.IsAsciiLetterOrDigit(character) || "-_./:=+,@%".Contains(character))
+            ? word
+            : "'" + word.Replace("'", @"'\''", StringComparison.Ordinal) + "'";
+}

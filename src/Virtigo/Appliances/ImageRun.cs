@@ -1,0 +1,131 @@
+using System.Text;
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Images;
+using Virtigo.Machines;
+
+namespace Virtigo.Appliances;
+
+/// <summary>How an image is run.</summary>
+public sealed record RunOptions
+{
+    /// <summary>The accelerator. Default: the one that the image was built with, if it is still there.</summary>
+    public Accelerator Accelerator { get; init; }
+
+    /// <summary>The memory in MiB. Default: what the appliance asks for.</summary>
+    public int? MemoryMiB { get; init; }
+
+    /// <summary>The number of virtual CPUs. Default: 1.</summary>
+    public int? Cpus { get; init; }
+}
+
+/// <summary>A throw-away copy of an image, running: nothing that it writes is kept, and it has no network.</summary>
+public sealed class ImageRun : IAsyncDisposable
+{
+    private const string ConsoleName = "console";
+    private readonly ImageLease _lease;
+    private readonly WorkFolder _work;
+    private readonly SocketFolder _sockets;
+    private readonly IGuest _guest;
+
+    private ImageRun(ImageLease lease, WorkFolder work, SocketFolder sockets, IGuest guest)
+    {
+        (_lease, _work, _sockets, _guest) = (lease, work, sockets, guest);
+        Console = guest.OpenSerial(ConsoleName);
+    }
+
+    /// <summary>The serial console: reading gives what the machine prints, from power-on; what is written is typed.</summary>
+    public Stream Console { get; }
+
+    /// <summary>Completes when the machine has ended.</summary>
+    public Task<GuestExit> Exited => _guest.Exited;
+
+    /// <summary>Starts a copy.</summary>
+    /// <param name="paths">Where the image store is.</param>
+    /// <param name="hypervisor">What runs it.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="options">How to run it.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <exception cref="VirtigoException">The image was removed meanwhile, or the host cannot run it.</exception>
+    public static async Task<ImageRun> StartAsync(
+        HostPaths paths, IHypervisor hypervisor, StoredImage image, RunOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(hypervisor);
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(options);
+        ImageLease lease = await new ImageStore(paths).LeaseAsync(image, cancellationToken);
+        WorkFolder? work = null;
+        SocketFolder? sockets = null;
+        try
+        {
+            WorkFolder.Sweep(paths);
+            work = WorkFolder.Create(paths, "run");
+            sockets = SocketFolder.Create(paths);
+            string overlay = Path.Combine(work.Path, "overlay.qcow2");
+            await ImageStore.CreateOverlayAsync(image, overlay, cancellationToken);
+            IGuest guest = await hypervisor.StartAsync(
+                new GuestConfig
+                {
+                    Name = image.Name,
+                    WorkDirectory = sockets.Path,
+                    Cpus = options.Cpus ?? SpecKeys.DefaultCpus,
+                    MemoryMiB = options.MemoryMiB ?? MemoryOf(image.Manifest),
+                    Accelerator = options.Accelerator == Accelerator.Auto ? AcceleratorOf(image.Manifest) : options.Accelerator,
+                    AgentChannel = true,
+                    RestartOnReset = true,
+                    Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                    Serials = [new GuestSerial(ConsoleName)],
+                },
+                cancellationToken);
+            return new ImageRun(lease, work, sockets, guest);
+        }
+        catch
+        {
+            sockets?.Dispose();
+            work?.Dispose();
+            lease.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the machine's agent answers, then runs a program in the machine as its root.</summary>
+    /// <param name="program">The program's path in the machine.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="cancellationToken">Ends the wait; the program goes on.</param>
+    /// <returns>The program's exit code, and its output as UTF-8.</returns>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.</exception>
+    public async Task<(int ExitCode, string Output)> ExecuteAsync(
+        string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        using var agent = new GuestAgent(_guest.Agent!, TimeProvider.System);
+        try
+        {
+            await agent.WaitAsync(cancellationToken);
+            GuestCommandResult result = await agent.RunAsync(program, arguments, cancellationToken);
+            return (result.ExitCode, Encoding.UTF8.GetString(result.Output));
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"The machine did not run {program}: {error.Message}", inner: error);
+        }
+    }
+
+    /// <summary>Ends the machine and removes the copy.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Console.DisposeAsync();
+        await _guest.DisposeAsync();
+        _sockets.Dispose();
+        _work.Dispose();
+        _lease.Dispose();
+    }
+
+    private static int MemoryOf(ImageManifest manifest) =>
+        manifest.Plan.FirstOrDefault(value => value.Key == "memory") is { } memory && ByteSize.TryParse(memory.Value, out long bytes)
+            && bytes >> 20 is >= 16 and <= int.MaxValue
+            ? (int)(bytes >> 20)
+            : SpecKeys.DefaultMemoryMiB;
+
+    private static Accelerator AcceleratorOf(ImageManifest manifest) =>
+        manifest.Hypervisor.Accelerator == "kvm" && File.Exists("/dev/kvm") ? Accelerator.Kvm : Accelerator.Tcg;
+}
