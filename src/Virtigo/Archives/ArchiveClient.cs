@@ -77,10 +77,17 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
     /// <param name="sha256">The hash it must have.</param>
     /// <param name="size">Its size in bytes, or null when only the hash is known.</param>
     /// <param name="maxSize">The most bytes ever read.</param>
+    /// <param name="askAgain">Whether to ask mirrors that lately lacked the file once more.</param>
     /// <param name="cancellationToken">Ends the fetch; what was received is kept for the next attempt.</param>
     /// <returns>The pooled path, or null when every mirror lacks the file.</returns>
     public async Task<string?> TryFetchAsync(
-        ArchiveSource source, IReadOnlyList<string> paths, string sha256, long? size, long maxSize, CancellationToken cancellationToken)
+        ArchiveSource source,
+        IReadOnlyList<string> paths,
+        string sha256,
+        long? size,
+        long maxSize,
+        bool askAgain,
+        CancellationToken cancellationToken)
     {
         if (pool.Find(sha256) is { } pooled)
         {
@@ -88,7 +95,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
         }
 
         Uri[] uris = [.. source.Mirrors.SelectMany(mirror => paths.Select(path => ArchiveUri.Below(mirror, path)))];
-        if (_missing.Contains(sha256, uris))
+        if (!askAgain && _missing.Contains(sha256, uris))
         {
             return null;
         }

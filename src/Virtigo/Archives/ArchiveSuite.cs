@@ -82,7 +82,7 @@ internal sealed class ArchiveSuite
         string[] paths = Release.AcquireByHash
             ? [$"{suite}{folder}by-hash/SHA256/{entry.Sha256}", suite + entry.Path]
             : [suite + entry.Path];
-        return _client.TryFetchAsync(Source, paths, entry.Sha256, entry.Size, MaxIndex, cancellationToken);
+        return _client.TryFetchAsync(Source, paths, entry.Sha256, entry.Size, MaxIndex, askAgain: false, cancellationToken);
     }
 
     /// <summary>Fetches a file that some verified list, as an installer's SHA256SUMS, names by hash but without a size.</summary>
@@ -92,7 +92,7 @@ internal sealed class ArchiveSuite
     /// <param name="cancellationToken">Ends the fetch.</param>
     /// <returns>The pooled path, or null when every mirror lacks it.</returns>
     public Task<string?> TryFetchFileAsync(string path, string sha256, long maxSize, CancellationToken cancellationToken) =>
-        _client.TryFetchAsync(Source, [path], sha256, size: null, maxSize, cancellationToken);
+        _client.TryFetchAsync(Source, [path], sha256, size: null, maxSize, askAgain: false, cancellationToken);
 
     /// <summary>Fetches a package.</summary>
     /// <returns>The pooled path.</returns>
@@ -103,10 +103,10 @@ internal sealed class ArchiveSuite
     /// <summary>Fetches a package.</summary>
     /// <returns>The pooled path, or null when every mirror lacks it.</returns>
     public Task<string?> TryFetchPackageAsync(PackageEntry package, CancellationToken cancellationToken) =>
-        _client.TryFetchAsync(Source, [package.Filename], package.Sha256, package.Size, package.Size, cancellationToken);
+        TryFetchPackageAsync(package, askAgain: true, cancellationToken);
 
-    /// <summary>Fetches several packages, in parallel.</summary>
-    /// <returns>The pooled paths in the same order; null where every mirror lacks the file.</returns>
+    /// <summary>Fetches several packages that can be done without, in parallel.</summary>
+    /// <returns>The pooled paths in the same order; null where every mirror lacks the file, now or within the last day.</returns>
     public async Task<IReadOnlyList<string?>> TryFetchPackagesAsync(IReadOnlyList<PackageEntry> packages, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -114,7 +114,7 @@ internal sealed class ArchiveSuite
         {
             try
             {
-                return await TryFetchPackageAsync(package, stop.Token);
+                return await TryFetchPackageAsync(package, askAgain: false, stop.Token);
             }
             catch
             {
@@ -132,6 +132,9 @@ internal sealed class ArchiveSuite
             throw fetches.Select(fetch => fetch.Exception?.InnerException).First(e => e is not null)!;
         }
     }
+
+    private Task<string?> TryFetchPackageAsync(PackageEntry package, bool askAgain, CancellationToken cancellationToken) =>
+        _client.TryFetchAsync(Source, [package.Filename], package.Sha256, package.Size, package.Size, askAgain, cancellationToken);
 
     private VirtigoException Missing(string path) => new(FailureKind.Archive,
         $"Mirror file missing: {string.Join(", ", Source.Mirrors.Select(mirror => ArchiveUri.Shown(ArchiveUri.Below(mirror, path))))}"

@@ -93,7 +93,7 @@ internal sealed class Downloader : IDisposable
                 }
 
                 TimeSpan pause = Pause(failures);
-                Report(request, destination.Length, finished: false,
+                Report(request, destination.Length,
                     string.Create(CultureInfo.InvariantCulture, $"{e.Message} Trying again in {pause.TotalSeconds:0.0} s."));
                 await Task.Delay(pause, _options.Clock, cancellationToken);
             }
@@ -251,7 +251,7 @@ internal sealed class Downloader : IDisposable
             }
 
             await destination.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
-            Report(request, destination.Length, finished: false);
+            Report(request, destination.Length);
         }
 
         if (request.Size is { } size && destination.Length < size)
@@ -294,8 +294,8 @@ internal sealed class Downloader : IDisposable
         }
     }
 
-    private void Report(FetchRequest request, long received, bool finished, string? note = null) =>
-        _options.Progress?.Invoke(new FetchProgress(ArchiveUri.Shown(request.Uri), received, request.Size, finished, note));
+    private void Report(FetchRequest request, long received, string? note = null) =>
+        _options.Progress?.Invoke(new FetchProgress(ArchiveUri.Shown(request.Uri), received, request.Size, Finished: false, note));
 
     private static VirtigoException WrongSize(string url, long actual, FetchRequest request) => new(FailureKind.Trust,
         request.Size is { } size

@@ -231,8 +231,13 @@ public sealed class ArchiveClientTests
         using ArchiveClient client = archive.Client();
         ArchiveSuite suite = await client.OpenAsync(archive.Source, Token);
         PackageEntry hello = (await suite.PackagesAsync("main", "amd64", installer: false, Token)).Find("hello")!;
-        Assert.Null(await suite.TryFetchPackageAsync(hello, Token));
+        Assert.Equal([null], await suite.TryFetchPackagesAsync([hello], Token));
         Assert.Equal(1, client.UpstreamRequests);
+
+        using ArchiveClient offline = archive.Client(options => options with { Offline = true });
+        Assert.Equal([null], await (await offline.OpenAsync(archive.Source, Token)).TryFetchPackagesAsync([hello], Token));
+        archive.Server.Behave();
+        Assert.NotNull(await suite.FetchPackageAsync(hello, Token));
     }
 
     [Fact]

@@ -159,11 +159,11 @@ public sealed class DownloaderTests : IAsyncDisposable
         _server.Misbehave(Misbehaviour.Drop, times: 1);
         using (var first = new ArchiveClient(pool, Options with { Retries = 0 }))
         {
-            await Assert.ThrowsAsync<VirtigoException>(() => first.TryFetchAsync(source, [File], hash, _content.Length, _content.Length, Token));
+            await Assert.ThrowsAsync<VirtigoException>(() => first.TryFetchAsync(source, [File], hash, _content.Length, _content.Length, askAgain: false, Token));
         }
 
         using var second = new ArchiveClient(pool, Options);
-        Assert.NotNull(await second.TryFetchAsync(source, [File], hash, _content.Length, _content.Length, Token));
+        Assert.NotNull(await second.TryFetchAsync(source, [File], hash, _content.Length, _content.Length, askAgain: false, Token));
         Assert.Equal([200, 206], _server.Requests.Select(request => request.Status));
     }
 
@@ -179,7 +179,7 @@ public sealed class DownloaderTests : IAsyncDisposable
             await System.IO.File.WriteAllBytesAsync(partial, new byte[length], Token);
             using var client = new ArchiveClient(pool, Options);
             string? path = await client.TryFetchAsync(
-                new ArchiveSource(_server.Uri, "trixie", ["main"]), [File], hash, _content.Length, _content.Length, Token);
+                new ArchiveSource(_server.Uri, "trixie", ["main"]), [File], hash, _content.Length, _content.Length, askAgain: false, Token);
             Assert.Equal(_content, await System.IO.File.ReadAllBytesAsync(path!, Token));
             pool.Remove(hash);
         }

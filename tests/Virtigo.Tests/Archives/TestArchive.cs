@@ -70,7 +70,7 @@ internal sealed class TestArchive : IAsyncDisposable
     /// <summary>A client with the archive's pool and a clock that hurries through pauses and time limits.</summary>
     public ArchiveClient Client(Func<ArchiveOptions, ArchiveOptions>? change = null)
     {
-        var options = new ArchiveOptions { Clock = new HurriedClock(), IdleTimeout = TimeSpan.FromMinutes(30) };
+        var options = new ArchiveOptions { Clock = new HurriedClock(), IdleTimeout = TimeSpan.FromSeconds(150) };
         return new ArchiveClient(Pool, change?.Invoke(options) ?? options);
     }
 
