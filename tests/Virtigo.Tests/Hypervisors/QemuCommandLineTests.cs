@@ -1,0 +1,85 @@
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Qemu;
+using Xunit;
+
+namespace Virtigo.Tests.Hypervisors;
+
+public sealed class QemuCommandLineTests
+{
+    private static readonly GuestConfig Full = new()
+    {
+        Name = "web",
+        WorkDirectory = "/run/v/a,b",
+        MemoryMiB = 1024,
+        Disks =
+        [
+            new GuestDisk("/data/disk,1.qcow2", DiskFormat.Qcow2) { Serial = "root", Unsafe = true },
+            new GuestDisk("/data/seed.img", DiskFormat.Raw) { ReadOnly = true },
+        ],
+        Kernel = new KernelBoot("/k/linux", "/k/initrd", "console=ttyS0 --- quiet"),
+        NetworkSocket = "/run/v/net.sock",
+        Mtu = 9000,
+        Serials = [new GuestSerial("console"), new GuestSerial("log") { LogFile = "/l/log" }],
+        AgentChannel = true,
+    };
+
+    [Fact]
+    public void A_full_guest_has_exactly_what_it_asked_for() => Assert.Equal(
+        """
+        -name guest=web,debug-threads=on
+        -nodefaults
+        -no-user-config
+        -display none
+        -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+        -S
+        -no-reboot
+        -machine pc,vmport=off
+        -accel tcg,tb-size=512
+        -cpu max
+        -smp 1
+        -m 1024M
+        -rtc base=utc
+        -kernel /k/linux
+        -initrd /k/initrd
+        -append 'console=ttyS0 --- quiet'
+        -drive if=none,id=disk0,file=/data/disk,,1.qcow2,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap
+        -device virtio-blk-pci,drive=disk0,bootindex=1,serial=root
+        -drive if=none,id=disk1,file=/data/seed.img,format=raw,cache=writeback,readonly=on
+        -device virtio-blk-pci,drive=disk1,bootindex=2
+        -netdev stream,id=net0,server=off,addr.type=unix,addr.path=/run/v/net.sock
+        -device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,host_mtu=9000,romfile=
+        -chardev socket,id=serial-console,server=off,path=/run/v/a,,b/serial-console.sock
+        -serial chardev:serial-console
+        -chardev socket,id=serial-log,server=off,path=/run/v/a,,b/serial-log.sock
+        -serial chardev:serial-log
+        -chardev socket,id=agent,server=off,path=/run/v/a,,b/agent.sock
+        -device virtio-serial-pci
+        -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
+        -chardev socket,id=qmp,server=off,path=/run/v/a,,b/qmp.sock
+        -mon chardev=qmp,mode=control
+        -device virtio-rng-pci
+        -device pvpanic-pci
+        """,
+        Show(Full, Accelerator.Tcg));
+
+    [Fact]
+    public void A_bare_guest_under_KVM_uses_the_processor_of_the_host()
+    {
+        string shown = Show(new GuestConfig { Name = "a", WorkDirectory = "/w", MemoryMiB = 64, Display = true, RestartOnReset = true }, Accelerator.Kvm);
+
+        Assert.Contains("-accel kvm\n-cpu host\n", shown, StringComparison.Ordinal);
+        Assert.Contains("-device VGA", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("-no-reboot", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("-netdev", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("-drive", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_processor_can_be_chosen() =>
+        Assert.Contains("-cpu qemu64,+sse4.1", Show(Full with { CpuModel = "qemu64,+sse4.1" }, Accelerator.Tcg), StringComparison.Ordinal);
+
+    private static string Show(GuestConfig config, Accelerator accelerator) =>
+        string.Join('\n', QemuCommandLine.Build(config, accelerator).Select(ShellQuote.Word)).Replace("\n-", "\0-", StringComparison.Ordinal)
+            .Replace('\n', ' ').Replace('\0', '\n');
+}

@@ -1,0 +1,71 @@
+using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Qemu;
+using Xunit;
+
+namespace Virtigo.Tests.Hypervisors;
+
+public sealed class QemuConfigCheckTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vt");
+    private readonly GuestConfig _good;
+
+    public QemuConfigCheckTests() => _good = new GuestConfig { Name = "web", WorkDirectory = Path.Combine(_folder.FullName, "w"), MemoryMiB = 64 };
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void A_good_guest_passes_and_its_folder_is_only_for_its_owner()
+    {
+        QemuConfigCheck.Check(_good);
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_good.WorkDirectory));
+    }
+
+    [Fact]
+    public void What_QEMU_cannot_do_is_refused_as_the_users_mistake()
+    {
+        GuestConfig[] bad =
+        [
+            _good with { Name = "a,b" },
+            _good with { Name = "" },
+            _good with { Cpus = 0 },
+            _good with { MemoryMiB = 1 },
+            _good with { Mac = "52:54:00:12:34:56,x=y" },
+            _good with { Mtu = 1 },
+            _good with { CpuModel = "max -monitor stdio" },
+            _good with { TranslationCacheMiB = 1 << 20 },
+            _good with { WorkDirectory = "relative" },
+            _good with { Disks = [new GuestDisk("relative", DiskFormat.Raw)] },
+            _good with { Disks = [new GuestDisk("/bin/sh", DiskFormat.Raw) { Serial = "a,b" }] },
+            _good with { Serials = [new GuestSerial("A/b")] },
+            _good with { Serials = [new GuestSerial("a"), new GuestSerial("a")] },
+            _good with { Serials = [new("a"), new("b"), new("c"), new("d"), new("e")] },
+        ];
+
+        Assert.All(bad, config => Assert.Equal(FailureKind.Usage, Refused(config).Kind));
+    }
+
+    [Fact]
+    public void A_missing_file_is_named() =>
+        Assert.Contains("/no/such/disk", Refused(_good with { Disks = [new GuestDisk("/no/such/disk", DiskFormat.Raw)] }).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_path_too_long_for_a_socket_is_refused_with_its_length()
+    {
+        VirtigoException error = Refused(_good with { WorkDirectory = Path.Combine(_folder.FullName, new string('x', 100)) });
+
+        Assert.Equal(FailureKind.Host, error.Kind);
+        Assert.Contains("107", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_that_others_can_read_is_refused()
+    {
+        Directory.CreateDirectory(_good.WorkDirectory);
+        File.SetUnixFileMode(_good.WorkDirectory, (UnixFileMode)Convert.ToInt32("755", 8));
+
+        Assert.StartsWith("chmod 700", Refused(_good).Hint, StringComparison.Ordinal);
+    }
+
+    private static VirtigoException Refused(GuestConfig config) => Assert.Throws<VirtigoException>(() => QemuConfigCheck.Check(config));
+}
