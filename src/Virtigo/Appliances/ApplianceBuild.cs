@@ -91,10 +91,10 @@ internal sealed class ApplianceBuild(
                 DiskPath = draft.DiskPath,
                 KernelPath = installer.KernelPath,
                 InitrdPath = initrd,
-                Nonce = nonce,
+                CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+                Marker = InstallHooks.Marker(nonce),
                 MemoryMiB = Math.Max(InstallMemoryMiB, plan.MemoryMiB.Value),
                 Accelerator = Chosen,
-                Speed = _accelerator!.Speed,
                 ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
             },
             cancellationToken);

@@ -3,19 +3,24 @@ using Xunit;
 
 namespace Virtigo.GuestTests.Hypervisors;
 
-/// <summary>A Linux kernel to boot, and folders that go with the tests.</summary>
-public sealed class KernelFixture : IDisposable
+/// <summary>A Linux kernel to boot, the installer's, and folders that go with the tests.</summary>
+public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vt");
 
     public HostPaths Paths => new(At("cache"), At("data"), At("state"), At("config"), At("run"));
 
-    public string Kernel { get; } = Environment.GetEnvironmentVariable("VIRTIGO_TEST_KERNEL")
-        ?? throw new InvalidOperationException("VIRTIGO_TEST_KERNEL names no kernel.");
+    public string Kernel { get; private set; } = "";
 
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public async ValueTask InitializeAsync() => Kernel = (await lab.Installer).KernelPath;
+
+    public ValueTask DisposeAsync()
+    {
+        _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
 }
 
 [CollectionDefinition(Name)]

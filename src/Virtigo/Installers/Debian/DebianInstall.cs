@@ -26,17 +26,17 @@ internal sealed record InstallJob
     /// <summary>The composed initial file system.</summary>
     public required string InitrdPath { get; init; }
 
-    /// <summary>The random word of the success marker.</summary>
-    public required string Nonce { get; init; }
+    /// <summary>The installer's kernel command line.</summary>
+    public required string CommandLine { get; init; }
+
+    /// <summary>The line on the log port that proves the installer's last step; null when a clean power-off has to do.</summary>
+    public required string? Marker { get; init; }
 
     /// <summary>The guest's memory in MiB.</summary>
     public required int MemoryMiB { get; init; }
 
     /// <summary>How the guest's instructions run.</summary>
     public required Accelerator Accelerator { get; init; }
-
-    /// <summary>How fast this host runs a guest, to scale time limits with.</summary>
-    public required HostSpeed Speed { get; init; }
 
     /// <summary>The TCP ports on which the guest finds its archives.</summary>
     public required IReadOnlySet<int> ArchivePorts { get; init; }
@@ -60,17 +60,6 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     /// <summary>Few large packets: under emulation the guest pays per packet. The most that virtio-net offers a guest.</summary>
     private const int Mtu = 65520;
 
-    /// <summary>
-    /// Kernel parameters that make the installer's own kernel cheaper to emulate; the installed system gets none of them.
-    /// The guest runs for minutes, runs nothing but the archive's signed programs, and reaches nothing: hardening against
-    /// hostile programs inside it protects nobody. With addresses not randomised QEMU finds code that it translated before.
-    /// </summary>
-    private static readonly string[] KernelParameters =
-    [
-        "console=ttyS0", "norandmaps", "nokaslr", "mitigations=off", "init_on_alloc=0", "hardened_usercopy=off",
-        "audit=0", "lsm=", "transparent_hugepage=never",
-    ];
-
     /// <summary>Installs.</summary>
     /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
     /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
@@ -87,7 +76,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
             (connection, token) => proxy.ServeAsync(connection.Stream, token));
 
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
-        Task<bool> marker = FindAsync(guest.OpenSerial(LogPort), InstallHooks.Marker(job.Nonce), cancellationToken);
+        Task<bool> marker = FindAsync(guest.OpenSerial(LogPort), job.Marker ?? "", cancellationToken);
         try
         {
             InstallFailure? failure = await watcher.WatchAsync(guest.OpenSerial(LogPort), guest.OpenSerial(ScreenPort), cancellationToken);
@@ -128,7 +117,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         MemoryMiB = job.MemoryMiB,
         Accelerator = job.Accelerator,
         Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],
-        Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, DebianBoot.CommandLine(KernelParameters)),
+        Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
         NetworkSocket = networkSocket,
         Mtu = Mtu,
         Serials =
@@ -140,7 +129,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
 
     private static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken)
     {
-        byte[] wanted = Encoding.ASCII.GetBytes(marker);
+        byte[] wanted = Encoding.UTF8.GetBytes(marker);
         byte[] window = new byte[64 * 1024];
         int kept = 0;
         await using (port)

@@ -1,0 +1,26 @@
+using Virtigo;
+using Virtigo.Bench;
+
+try
+{
+    switch (args)
+    {
+        case ["install", var spec, .. var options]:
+            await InstallBench.RunAsync(spec, apart: options.Contains("--apart"));
+            return 0;
+        case ["rebuild", var command, var spec]:
+            await CommandBench.RebuildAsync(command, spec);
+            return 0;
+        case ["startup", var script, var command, var assembly]:
+            await CommandBench.StartUpAsync(script, command, assembly);
+            return 0;
+        default:
+            Console.Error.WriteLine("This program is run by bench/install, bench/rebuild and bench/startup.");
+            return 2;
+    }
+}
+catch (VirtigoException failure)
+{
+    Console.Error.WriteLine($"error: {failure.Message}\nhint: {failure.Hint}\n{failure.ReportDirectory}");
+    return (int)failure.Kind;
+}

@@ -1,0 +1,142 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Virtigo.Appliances;
+using Virtigo.Archives;
+using Virtigo.GuestTests;
+using Virtigo.GuestTests.Plain;
+using Virtigo.Host;
+using Virtigo.Hypervisors.Qemu;
+using Virtigo.Images;
+using Virtigo.Installers.Debian;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Lab))]
+
+
+namespace Virtigo.GuestTests;
+
+/// <summary>
+/// What the guest tests share: the command under test, one appliance installed by it, one plain install to compare with. Both are kept
+/// in this user's own cache, so that a second run of the tests installs nothing.
+/// </summary>
+public sealed class Lab : IDisposable
+{
+    private readonly Lazy<Task<StoredImage>> _golden;
+    private readonly Lazy<Task<string>> _plain;
+    private readonly Lazy<Task<InstallerBuild>> _installer;
+    private readonly SemaphoreSlim _places = new(Math.Max(2, Environment.ProcessorCount));
+
+    public Lab()
+    {
+        _golden = new(BuildGoldenAsync);
+        _plain = new(InstallPlainAsync);
+        _installer = new(AssembleAsync);
+    }
+
+    public HostPaths Paths { get; } = HostPaths.FromEnvironment();
+
+    /// <summary>The command, as published for users.</summary>
+    public string Command { get; } = Required("VIRTIGO_COMMAND");
+
+    public string Example { get; } = Path.Combine(Required("VIRTIGO_EXAMPLES"), "web.yml");
+
+    /// <summary>The appliance of <c>examples/web.yml</c>, built by the command.</summary>
+    public Task<StoredImage> Golden => _golden.Value;
+
+    /// <summary>The disk of the same machine, installed by the plain installer.</summary>
+    public Task<string> PlainDisk => _plain.Value;
+
+    internal Task<InstallerBuild> Installer => _installer.Value;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _places.Dispose();
+
+    /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
+    public async Task<IDisposable> PlaceAsync()
+    {
+        await _places.WaitAsync(Cancel);
+        return new Place(_places);
+    }
+
+    public async Task<AppliancePlan> PlanAsync()
+    {
+        ApplianceSpec spec = await ApplianceSpec.LoadAsync(Example, null, Cancel);
+        return await new AppliancePlanner(HostPlanning.On(Paths, new ArchiveOptions())).PlanAsync(spec, Cancel);
+    }
+
+    /// <summary>Runs the command and waits for its end.</summary>
+    public async Task<CommandResult> RunAsync(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> data = process.StandardOutput.ReadToEndAsync(Cancel);
+        Task<string> people = process.StandardError.ReadToEndAsync(Cancel);
+        await process.WaitForExitAsync(Cancel);
+        return new CommandResult(process.ExitCode, await data, await people);
+    }
+
+    /// <summary>Starts the command.</summary>
+    public Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Command, arguments)
+    {
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    /// <summary>A machine on a throw-away copy of a disk.</summary>
+    public async Task<Machine> BootAsync(string disk, string? network = null)
+    {
+        IDisposable place = await PlaceAsync();
+        var hypervisor = new QemuHypervisor(Paths);
+        await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
+        return await Machine.StartAsync(hypervisor, Paths, disk, network, place, Cancel);
+    }
+
+    private static string Required(string variable) => Environment.GetEnvironmentVariable(variable)
+        ?? throw new InvalidOperationException($"{variable} is not set; run the tests by ./test");
+
+    private async Task<StoredImage> BuildGoldenAsync()
+    {
+        using IDisposable place = await PlaceAsync();
+        CommandResult result = await RunAsync("build", Example);
+        Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
+        return new ImageStore(Paths).Find("web");
+    }
+
+    private async Task<InstallerBuild> AssembleAsync()
+    {
+        AppliancePlan plan = await PlanAsync();
+        using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
+        PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
+        return await new InstallerAssembler(client, Paths)
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, Cancel);
+    }
+
+    private async Task<string> InstallPlainAsync()
+    {
+        AppliancePlan plan = await PlanAsync();
+        using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
+        PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
+        string inputs = string.Join('\n', archives.All.Select(suite => suite.ReleaseSha256).Append(PlainInstall.Preseed(plan)));
+        string folder = Path.Combine(Paths.Cache, "plain-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(inputs)))[..16]);
+        string disk = Path.Combine(folder, "plain.qcow2");
+        string complete = Path.Combine(folder, "complete");
+        if (!File.Exists(complete))
+        {
+            using IDisposable place = await PlaceAsync();
+            await PlainInstall.RunAsync(Paths, plan, folder, null, Cancel);
+            await File.WriteAllTextAsync(complete, "", Cancel);
+        }
+
+        return disk;
+    }
+
+    private sealed class Place(SemaphoreSlim places) : IDisposable
+    {
+        public void Dispose() => places.Release();
+    }
+}
+
+/// <summary>How a run of the command ended.</summary>
+public sealed record CommandResult(int ExitCode, string Data, string People);

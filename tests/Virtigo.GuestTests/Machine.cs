@@ -1,0 +1,65 @@
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Images;
+using Virtigo.Machines;
+
+namespace Virtigo.GuestTests;
+
+/// <summary>A booted machine on a throw-away copy of a disk, driven through its agent.</summary>
+public sealed class Machine : IAsyncDisposable
+{
+    private readonly IGuest _guest;
+    private readonly SocketFolder _sockets;
+    private readonly WorkFolder _work;
+    private readonly IDisposable _place;
+    private readonly GuestAgent _agent;
+
+    private Machine(IGuest guest, SocketFolder sockets, WorkFolder work, IDisposable place)
+    {
+        (_guest, _sockets, _work, _place) = (guest, sockets, work, place);
+        _agent = new GuestAgent(guest.Agent!, TimeProvider.System);
+    }
+
+    public static async Task<Machine> StartAsync(
+        IHypervisor hypervisor, HostPaths paths, string disk, string? network, IDisposable place, CancellationToken cancellationToken)
+    {
+        SocketFolder sockets = SocketFolder.Create(paths);
+        WorkFolder work = WorkFolder.Create(paths, "test");
+        string overlay = Path.Combine(work.Path, "overlay.qcow2");
+        await QemuImage.CreateOverlayAsync(disk, overlay, cancellationToken);
+        IGuest guest = await hypervisor.StartAsync(
+            new GuestConfig
+            {
+                Name = "test",
+                WorkDirectory = sockets.Path,
+                MemoryMiB = 1024,
+                AgentChannel = true,
+                NetworkSocket = network,
+                Disks = [new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
+            },
+            cancellationToken);
+        var machine = new Machine(guest, sockets, work, place);
+        await machine._agent.WaitAsync(cancellationToken);
+        await machine.ShellAsync("systemctl is-system-running --wait", cancellationToken);
+        return machine;
+    }
+
+    public string ConsoleLog => File.ReadAllText(Path.Combine(_work.Path, "console.log"));
+
+    /// <summary>Runs a shell command and returns its output without the last line end, whatever its exit code.</summary>
+    public async Task<string> ShellAsync(string command, CancellationToken cancellationToken)
+    {
+        GuestCommandResult result = await _agent.RunAsync("/bin/sh", ["-c", command], cancellationToken);
+        return result.OutputText.TrimEnd();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _agent.Dispose();
+        await _guest.DisposeAsync();
+        _work.Dispose();
+        _sockets.Dispose();
+        _place.Dispose();
+    }
+}
