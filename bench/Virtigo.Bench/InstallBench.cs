@@ -5,7 +5,6 @@ using Virtigo.Archives;
 using Virtigo.GuestTests.Plain;
 using Virtigo.Host;
 using Virtigo.Hypervisors.Qemu;
-using Virtigo.Images;
 
 namespace Virtigo.Bench;
 

@@ -56,7 +56,7 @@ public sealed class NamedFailureTests(Lab lab)
         var watcher = new InstallWatcher(new InstallWatcherOptions
         {
             Speed = accelerator.Speed,
-            Templates = await InstallerCatalog.ReadAsync(installer, Cancel),
+            Templates = await TemplateCatalog.OfAsync(installer, Cancel),
         });
         await new DebianInstall(hypervisor, proxy, watcher).RunAsync(
             new InstallJob

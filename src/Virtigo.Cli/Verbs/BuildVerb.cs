@@ -29,7 +29,7 @@ internal static class BuildVerb
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), cancellationToken);
-            AppliancePlan plan = await Targets.PlanAsync(run, spec, cancellationToken);
+            AppliancePlan plan = await Targets.PlanBuildAsync(run, spec, Builder(run), cancellationToken);
             if (run.Value(answers))
             {
                 run.Host.Data.Write(ApplianceBuilder.Answers(plan));
@@ -95,7 +95,7 @@ internal static class BuildVerb
         run.People(built is null ? "would be built" : $"already built: {ImagesVerb.Short(built.Key)}");
     }
 
-    private static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, new QemuHypervisor(run.Host.Paths), run.Host.Clock);
+    public static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, new QemuHypervisor(run.Host.Paths), run.Host.Clock);
 
     private static string Rerun(Invocation run) => "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => Quoted(token.Value)));
 

@@ -64,7 +64,7 @@ internal sealed class ApplianceBuild(
         await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
 
         InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
-        TemplateCatalog templates = await InstallerCatalog.ReadAsync(installer, cancellationToken);
+        TemplateCatalog templates = await TemplateCatalog.OfAsync(installer, cancellationToken);
         Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
         var watcher = new InstallWatcher(new InstallWatcherOptions
         {

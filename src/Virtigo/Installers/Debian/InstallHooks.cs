@@ -19,6 +19,8 @@ internal static class InstallHooks
     [
         Secret("preseed.cfg", preseed),
         Secret("virtigo/authorized_keys", user is null ? "" : string.Concat(user.SshKeys.Select(key => key.Trim() + "\n"))),
+        // A user without a password could not answer sudo's question for it.
+        Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
         Script("usr/lib/debian-installer-startup.d/S02virtigo", Log),
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
         Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
@@ -87,6 +89,10 @@ internal static class InstallHooks
             chmod 700 "/target$home/.ssh"
             chmod 600 "/target$home/.ssh/authorized_keys"
             chroot /target chown -R '@USER@:' "$home/.ssh"
+        fi
+        if [ -s /virtigo/sudoers ] && [ -d /target/etc/sudoers.d ]; then
+            cp /virtigo/sudoers /target/etc/sudoers.d/virtigo
+            chmod 440 /target/etc/sudoers.d/virtigo
         fi
         exit 0
 
