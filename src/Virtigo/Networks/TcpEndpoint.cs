@@ -136,12 +136,13 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
         ByteRing? data, int offset, int length, int? windowScale = null, bool isSyn = false)
     {
         int optionsLength = !isSyn ? 0 : windowScale is null ? 4 : 8;
-        Span<byte> segment = link.AppendIpv4(connection.PeerMac, link.Address, connection.Peer.Address, IpProtocol.Tcp,
-            TcpSegment.HeaderSize + optionsLength + length);
-        if (segment.IsEmpty)
+        int segmentLength = TcpSegment.HeaderSize + optionsLength + length;
+        if (!link.Output.HasRoom(EthernetFrame.HeaderSize + Ipv4Packet.HeaderSize + segmentLength))
         {
             return false;
         }
+
+        Span<byte> segment = link.AppendIpv4(connection.PeerMac, link.Address, connection.Peer.Address, IpProtocol.Tcp, segmentLength);
 
         if (isSyn)
         {
