@@ -26,7 +26,7 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
     /// <summary>Serves one connection until either side is done with it. The caller closes it.</summary>
     /// <param name="connection">A guest's connection to port 80.</param>
     /// <param name="cancellationToken">Ends the serving, in the middle of a file if need be.</param>
-    /// <exception cref="IOException">The connection broke.</exception>
+    /// <exception cref="IOException">The connection broke, or an answer that had begun cannot be completed; the caller must reset it.</exception>
     /// <exception cref="VirtigoException">A cached file turned out damaged while it was sent; the caller must reset the connection.</exception>
     public async Task ServeAsync(Stream connection, CancellationToken cancellationToken)
     {
@@ -89,7 +89,7 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
     {
         (ProxyCatalog catalog, string path) = Route(request);
         Task<ProxyFile> fetch = catalog.GetAsync(path, cancellationToken);
-        while (!request.IsHttp10)
+        while (request.Method == "GET" && !request.IsConditional)
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task first = await Task.WhenAny(fetch, Task.Delay(options.PatienceInterval, options.Clock, patience.Token));
@@ -99,7 +99,7 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
                 break;
             }
 
-            await response.SendPatienceAsync(cancellationToken);
+            await response.SendPatienceAsync(request, cancellationToken);
         }
 
         return await fetch;

@@ -18,18 +18,19 @@ internal sealed class ProxyRequest
     private static readonly SearchValues<char> TokenCharacters = SearchValues.Create(
         "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
+    private readonly bool _isHttp10;
     private readonly Dictionary<string, string> _headers = new(StringComparer.OrdinalIgnoreCase);
 
     private ProxyRequest(string method, bool isHttp10, string host, string path)
     {
-        (Method, IsHttp10, Host, Path) = (method, isHttp10, host, path);
+        (Method, _isHttp10, Host, Path) = (method, isHttp10, host, path);
     }
 
     /// <summary>GET or HEAD.</summary>
     public string Method { get; }
 
-    /// <summary>Whether the client speaks HTTP/1.0 and knows no interim answers.</summary>
-    public bool IsHttp10 { get; }
+    /// <summary>Whether the answer may be another than the whole file.</summary>
+    public bool IsConditional => this["Range"] is not null || this["If-Modified-Since"] is not null || this["If-None-Match"] is not null;
 
     /// <summary>The host asked for, without a port, in lower case.</summary>
     public string Host { get; }
@@ -41,7 +42,7 @@ internal sealed class ProxyRequest
     public string Url => $"http://{Host}/{Path}";
 
     /// <summary>Whether the connection ends with the answer.</summary>
-    public bool Closes => IsHttp10 || (this["Connection"]?.Contains("close", StringComparison.OrdinalIgnoreCase) ?? false);
+    public bool Closes => _isHttp10 || (this["Connection"]?.Contains("close", StringComparison.OrdinalIgnoreCase) ?? false);
 
     /// <summary>A header's value, or null.</summary>
     public string? this[string name] => _headers.GetValueOrDefault(name);

@@ -10,16 +10,30 @@ internal sealed class ProxyResponse(Stream connection, TimeProvider clock)
 {
     private const int ChunkSize = 256 * 1024;
 
-    /// <summary>Tells a client that its answer takes time. Every HTTP/1.1 client skips it.</summary>
-    public async Task SendPatienceAsync(CancellationToken cancellationToken)
+    private bool _hasBegun;
+
+    /// <summary>
+    /// Keeps a client waiting: the first call commits to the whole file with status 200, each one adds a header line, which every
+    /// client's time-out counts as progress. (An interim answer, status 100, is the standard's way, but apt refuses it.)
+    /// </summary>
+    public async Task SendPatienceAsync(ProxyRequest request, CancellationToken cancellationToken)
     {
-        await connection.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken);
+        const string line = "X-Fetching: please wait\r\n";
+        string text = _hasBegun ? line : Head(200, request.Closes) + line;
+        _hasBegun = true;
+        await connection.WriteAsync(Encoding.ASCII.GetBytes(text), cancellationToken);
         await connection.FlushAsync(cancellationToken);
     }
 
     /// <summary>Sends an error with a line of text.</summary>
+    /// <exception cref="IOException">Success was promised already: the connection must be reset.</exception>
     public async Task SendErrorAsync(int status, string message, bool isHead, bool closes, CancellationToken cancellationToken)
     {
+        if (_hasBegun)
+        {
+            throw new IOException($"An answer that had begun cannot be completed: {message}");
+        }
+
         byte[] body = Encoding.UTF8.GetBytes(message + "\n");
         StringBuilder head = Head(status, closes).Append("Content-Type: text/plain; charset=utf-8\r\n");
         if (status == 405)
@@ -40,8 +54,8 @@ internal sealed class ProxyResponse(Stream connection, TimeProvider clock)
         await using var content = new FileStream(file.Path, new FileStreamOptions { Options = FileOptions.Asynchronous, BufferSize = 0 });
         long size = content.Length;
         var range = ProxyRange.Of(request, file, size);
-        StringBuilder head = Head(range.Status, request.Closes)
-            .Append(CultureInfo.InvariantCulture, $"Last-Modified: {file.Modified:r}\r\nETag: {ProxyRange.TagOf(file)}\r\nAccept-Ranges: bytes\r\n");
+        StringBuilder head = (_hasBegun ? new StringBuilder(300) : Head(range.Status, request.Closes)).Append(CultureInfo.InvariantCulture, $"Last-Modified: {file.Modified:r}\r\nETag: {ProxyRange.TagOf(file)}\r\nAccept-Ranges: bytes\r\n");
+        _hasBegun = false;
         switch (range.Status)
         {
             case 304:

@@ -33,7 +33,7 @@ internal sealed record ArchiveProxyOptions
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// While a file is fetched for longer than this, the guest is told to go on waiting (an interim answer), so that its own
+    /// While a file is fetched, the guest gets another header line of its answer each time this passes, so that its own
     /// time-out does not end the request. Default: 8 seconds.
     /// </summary>
     public TimeSpan PatienceInterval { get; init; } = TimeSpan.FromSeconds(8);

@@ -10,6 +10,8 @@ namespace Virtigo.Tests.Archives;
 
 public sealed class ProxyTests
 {
+    private static readonly ArchiveProxyOptions Impatient = new() { PatienceInterval = TimeSpan.FromMilliseconds(20) };
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static string Sha256(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
@@ -243,15 +245,25 @@ public sealed class ProxyTests
     }
 
     [Fact]
-    public async Task A_client_is_kept_waiting_with_interim_answers_while_a_file_is_fetched()
+    public async Task A_client_is_kept_waiting_with_header_lines_while_a_file_is_fetched()
     {
-        await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start(),
-            new ArchiveProxyOptions { PatienceInterval = TimeSpan.FromMilliseconds(20) });
+        await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start(), Impatient);
         TestArchiveDeb deb = harness.Archive.Debs[0];
         harness.Archive.Server.Misbehave(Misbehaviour.Stall, "pool/", times: 1);
-        string answer = await harness.ExchangeAsync($"GET /debian/{deb.Filename} HTTP/1.1\r\nHost: mirror.example\r\nConnection: close\r\n\r\n");
-        Assert.StartsWith("HTTP/1.1 100 Continue\r\n\r\n", answer, StringComparison.Ordinal);
-        Assert.EndsWith(Encoding.Latin1.GetString(deb.Build()), answer, StringComparison.Ordinal);
+        using HttpResponseMessage answer = await harness.Http.GetAsync(ProxyHarness.Url(deb.Filename), Token);
+        Assert.True(answer.Headers.Contains("X-Fetching"));
+        Assert.Equal(deb.Build(), await answer.Content.ReadAsByteArrayAsync(Token));
+        Assert.Equal(deb.Build(), await harness.Http.GetByteArrayAsync(ProxyHarness.Url(deb.Filename), Token));
+    }
+
+    [Fact]
+    public async Task An_answer_that_had_begun_and_cannot_be_completed_is_cut_off_and_recorded()
+    {
+        await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start(), Impatient);
+        harness.Archive.Server.Misbehave(Misbehaviour.Stall, "pool/", times: 1);
+        harness.Archive.Server.Misbehave(Misbehaviour.Missing, "pool/");
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => harness.Http.GetAsync(ProxyHarness.Url(harness.Archive.Debs[0].Filename), Token));
+        Assert.Equal(404, harness.Proxy.Records[^1].Status);
     }
 
     [Fact]
