@@ -113,12 +113,12 @@ public sealed class ProxyTests
     {
         await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start());
         Uri url = ProxyHarness.Url(harness.Archive.Debs[0].Filename);
+        harness.Archive.Server.Misbehave(Misbehaviour.Corrupt, "pool/");
+        Assert.Equal(HttpStatusCode.BadGateway, (await harness.Http.GetAsync(url, Token)).StatusCode);
+        harness.Archive.Server.Behave();
         harness.Archive.Server.Misbehave(Misbehaviour.Missing, "pool/");
         Assert.Equal(HttpStatusCode.NotFound, (await harness.Http.GetAsync(url, Token)).StatusCode);
         Assert.StartsWith("Mirror file missing", harness.Proxy.Records[^1].Problem, StringComparison.Ordinal);
-        harness.Archive.Server.Behave();
-        harness.Archive.Server.Misbehave(Misbehaviour.Corrupt, "pool/");
-        Assert.Equal(HttpStatusCode.BadGateway, (await harness.Http.GetAsync(url, Token)).StatusCode);
     }
 
     [Fact]
