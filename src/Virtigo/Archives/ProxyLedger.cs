@@ -11,7 +11,7 @@ internal sealed class ProxyLedger(Action<ProxyRecord>? onRecord)
 
     private readonly Lock _lock = new();
     private readonly List<ProxyRecord> _records = [];
-    private readonly HashSet<(string Url, string? Sha256)> _known = [];
+    private readonly HashSet<(string Url, string? Sha256, int Status)> _known = [];
     private int _refusals;
     private long _beyond;
 
@@ -27,7 +27,7 @@ internal sealed class ProxyLedger(Action<ProxyRecord>? onRecord)
         }
     }
 
-    /// <summary>Everything so far, each file of an address once, in the order of the answers.</summary>
+    /// <summary>Everything so far, each file and outcome of an address once, in the order of the answers.</summary>
     public IReadOnlyList<ProxyRecord> ToList()
     {
         lock (_lock)
@@ -42,7 +42,7 @@ internal sealed class ProxyLedger(Action<ProxyRecord>? onRecord)
         lock (_lock)
         {
             bool isRefusal = record.Sha256 is null;
-            if (!_known.Contains((record.Url, record.Sha256)))
+            if (!_known.Contains((record.Url, record.Sha256, record.Status)))
             {
                 if (isRefusal ? _refusals >= MaxRefusals : _records.Count - _refusals >= MaxFiles)
                 {
@@ -51,7 +51,7 @@ internal sealed class ProxyLedger(Action<ProxyRecord>? onRecord)
                 else
                 {
                     _refusals += isRefusal ? 1 : 0;
-                    _known.Add((record.Url, record.Sha256));
+                    _known.Add((record.Url, record.Sha256, record.Status));
                     _records.Add(record);
                 }
             }
