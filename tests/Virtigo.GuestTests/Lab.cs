@@ -41,6 +41,8 @@ public sealed class Lab : IDisposable
 
     public string Example { get; } = Path.Combine(Required("VIRTIGO_EXAMPLES"), "web.yml");
 
+    public string Readme { get; } = Required("VIRTIGO_README");
+
     /// <summary>The appliance of <c>examples/web.yml</c>, built by the command.</summary>
     public Task<StoredImage> Golden => _golden.Value;
 
@@ -67,9 +69,13 @@ public sealed class Lab : IDisposable
     }
 
     /// <summary>Runs the command and waits for its end.</summary>
-    public async Task<CommandResult> RunAsync(params string[] arguments)
+    public Task<CommandResult> RunAsync(params string[] arguments) => RunAsync(Paths.Data, arguments);
+
+    /// <summary>Runs the command in a folder and waits for its end.</summary>
+    public async Task<CommandResult> RunAsync(string folder, string[] arguments)
     {
-        using Process process = Start(arguments);
+        Directory.CreateDirectory(folder);
+        using Process process = Start(arguments, folder);
         Task<string> data = process.StandardOutput.ReadToEndAsync(Cancel);
         Task<string> people = process.StandardError.ReadToEndAsync(Cancel);
         await process.WaitForExitAsync(Cancel);
@@ -77,8 +83,11 @@ public sealed class Lab : IDisposable
     }
 
     /// <summary>Starts the command.</summary>
-    public Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Command, arguments)
+    public Process Start(params string[] arguments) => Start(arguments, Path.GetTempPath());
+
+    private Process Start(string[] arguments, string folder) => Process.Start(new ProcessStartInfo(Command, arguments)
     {
+        WorkingDirectory = folder,
         RedirectStandardInput = true,
         RedirectStandardOutput = true,
         RedirectStandardError = true,

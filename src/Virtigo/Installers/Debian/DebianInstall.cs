@@ -57,8 +57,8 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     private const string ScreenPort = "screen";
     private const string LogPort = "log";
 
-    /// <summary>Few large packets: under emulation the guest pays per packet. The most that virtio-net offers a guest.</summary>
-    private const int Mtu = 65520;
+    /// <summary>Large packets, since under emulation the guest pays for each; of 1500, 9000 and 65520 bytes this was measured to be the fastest.</summary>
+    private const int Mtu = 9000;
 
     /// <summary>Installs.</summary>
     /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
