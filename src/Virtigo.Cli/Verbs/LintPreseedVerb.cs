@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Virtigo.Appliances;
 using Virtigo.Cli.Output;
 using Virtigo.Installers.Debian;
 
@@ -23,11 +24,27 @@ internal static class LintPreseedVerb
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             string name = run.Value(file)!;
-            IReadOnlyList<PreseedFinding> findings = PreseedLinter.Lint(await ReadAsync(name, cancellationToken), null);
+            string text = await ReadAsync(name, cancellationToken);
+            IReadOnlyList<PreseedFinding> findings = PreseedLinter.Lint(text, await QuestionsAsync(run, cancellationToken));
             Write(run, name == "-" ? "standard input" : name, findings);
             return findings.Any(finding => finding.Severity == PreseedSeverity.Error) ? (int)FailureKind.Usage : 0;
         });
         return verb;
+    }
+
+    /// <summary>The installer's questions, or null with the reason told: what else is wrong is found without them.</summary>
+    private static async Task<TemplateCatalog?> QuestionsAsync(Invocation run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await DebianQuestions.LoadAsync(run.Host.Paths, run.Options.Archives(run),
+                () => run.People("Fetching the installer's questions (once, about 60 MB) ..."), cancellationToken);
+        }
+        catch (VirtigoException absent)
+        {
+            run.People($"Whether the installer knows these questions was not checked: {absent.Message}");
+            return null;
+        }
     }
 
     private static void Write(Invocation run, string name, IReadOnlyList<PreseedFinding> findings)

@@ -21,6 +21,7 @@ internal sealed class CommandRun : IDisposable
     public string File(string name, string content)
     {
         string path = Path.Combine(_home, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         System.IO.File.WriteAllText(path, content);
         return path;
     }

@@ -48,6 +48,13 @@ internal sealed class InstallerArchive : IAsyncDisposable
             },
             new("debootstrap-udeb") { Udeb = true, Fields = Fields(("Priority", "optional")), Files = Fields(("usr/sbin/debootstrap", "d")) },
             new("e2fsprogs-udeb") { Udeb = true, Fields = Fields(("Priority", "optional")), Files = Fields(("sbin/mke2fs", "the archive's own")) },
+            new("partman-lvm")
+            {
+                Udeb = true,
+                Fields = Fields(("Depends", "cdebconf-udeb")),
+                ControlFiles = Fields(("templates", "Template: partman-lvm/confirm\nType: boolean\n")),
+                Files = Fields(("usr/bin/lvm", "l")),
+            },
             new("mystery-udeb") { Udeb = true, Files = Fields(("usr/bin/mystery", "?")) },
             new("eject-udeb", "2.0-1") { Udeb = true, Files = Fields(("usr/bin/eject", "2")) },
             new($"ext4-modules-{modulesKernel}-di", "6.1.2-1")
