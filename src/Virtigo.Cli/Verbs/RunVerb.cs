@@ -15,11 +15,13 @@ internal static class RunVerb
         Argument<string> which = ImagesVerb.Argument(host);
         Option<string> accelerator = Accelerators.Option();
         Option<int?> cpus = new("--cpus") { Description = "How many virtual CPUs [default: 1]", HelpName = "count" };
+        Option<bool> root = new("--root") { Description = "Log the console in as root, in this copy only" };
         var verb = new Verb("run", "Boot a throw-away copy of an image, its serial console on this terminal; Ctrl-] leaves and destroys it",
             "virtigo run web                    # Ctrl-] to leave",
+            "virtigo run web --root             # logged in as root as soon as it is up",
             "virtigo run web < /dev/null        # only look at it boot")
         {
-            which, accelerator, cpus,
+            which, root, accelerator, cpus,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -27,18 +29,31 @@ internal static class RunVerb
             var how = new RunOptions { Accelerator = Accelerators.Of(run.Value(accelerator)), Cpus = run.Value(cpus) };
             await using ImageRun machine = await ImageRun.StartAsync(host.Paths, new QemuHypervisor(host.Paths), image, how, cancellationToken);
             run.People($"A throw-away copy of {image.Name} {ImagesVerb.Short(image.Key)}: nothing it writes is kept. Ctrl-] leaves.");
-            return await TalkAsync(run, machine, cancellationToken);
+            if (run.Value(root))
+            {
+                run.People("Its console is logged in as root as soon as its agent answers.");
+            }
+            else if (!ImageRun.HasPassword(image))
+            {
+                run.People($"Nobody has a password in it. To log in as root: virtigo run {run.Value(which)} --root");
+            }
+
+            return await TalkAsync(run, machine, run.Value(root), cancellationToken);
         });
         return verb;
     }
 
-    private static async Task<int> TalkAsync(Invocation run, ImageRun machine, CancellationToken cancellationToken)
+    private static async Task<int> TalkAsync(Invocation run, ImageRun machine, bool asRoot, CancellationToken cancellationToken)
     {
         bool left;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using (RawTerminal.Enter())
         {
+            Task rooted = asRoot ? LogRootInAsync(run, machine, stop.Token) : Task.CompletedTask;
             left = await ConsoleBridge.RunAsync(
                 machine.Console, Console.OpenStandardInput(), Console.OpenStandardOutput(), machine.Exited, cancellationToken);
+            await stop.CancelAsync();
+            await rooted;
         }
 
         if (left)
@@ -50,5 +65,25 @@ internal static class RunVerb
         GuestExit exit = await machine.Exited;
         run.People($"\n{exit.Detail}");
         return exit.Reason is GuestExitReason.GuestShutdown or GuestExitReason.GuestReset ? 0 : (int)FailureKind.Guest;
+    }
+
+    private static async Task LogRootInAsync(Invocation run, ImageRun machine, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await machine.LogRootInAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The person left first.
+        }
+        catch (VirtigoException failure) when (!machine.Exited.IsCompleted)
+        {
+            run.People($"\r\nThe console is not logged in as root: {failure.Message}\r");
+        }
+        catch (VirtigoException)
+        {
+            // The machine's end is told by itself.
+        }
     }
 }

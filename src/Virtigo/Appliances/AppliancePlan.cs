@@ -90,7 +90,7 @@ public sealed record AppliancePlan
             new("timezone", TimeZone.Value, TimeZone.Origin),
             new("keyboard", Keyboard.Value, Keyboard.Origin),
             new("user", User.Value?.ToString() ?? "(none)", User.Origin),
-            new("root", RootPasswordHash.Value is null ? "locked" : "password set", RootPasswordHash.Origin),
+            new("root", RootPasswordHash.Value is null ? "locked" : ApplianceUser.PasswordSet, RootPasswordHash.Origin),
         ]);
         return lines;
     }

@@ -110,6 +110,18 @@ public sealed class ImageRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the machine's agent answers, then logs its serial console in as root, in this copy and until it boots again.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or could not do it.</exception>
+    public async Task LogRootInAsync(CancellationToken cancellationToken)
+    {
+        (int code, _) = await ExecuteAsync(RootConsole.Shell, ["-c", RootConsole.Script], cancellationToken);
+        if (code != 0)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"The machine's serial console was not restarted (exit code {code}).");
+        }
+    }
+
     /// <summary>Ends the machine and removes the copy.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -118,6 +130,15 @@ public sealed class ImageRun : IAsyncDisposable
         _sockets.Dispose();
         _work.Dispose();
         _lease.Dispose();
+    }
+
+    /// <summary>Whether an account of the image has a password. Without one, nobody can log in on a console.</summary>
+    /// <param name="image">The image.</param>
+    public static bool HasPassword(StoredImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return image.Manifest.Plan.Any(value =>
+            value.Key is "root" or "user" && value.Value.Contains(ApplianceUser.PasswordSet, StringComparison.Ordinal));
     }
 
     private static int MemoryOf(ImageManifest manifest) =>
