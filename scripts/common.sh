@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by ./virtigo and ./test: finds what is missing on this host and installs it, or says how. Sourced by bash.
 
 # The Debian package of each thing that is looked for.
