@@ -67,7 +67,7 @@ internal sealed class PlanArchives
     public async Task<Func<string, IReadOnlyList<string>>> NearnessAsync()
     {
         PackageIndex release = (await _indices.Value)[0];
-        return name => [.. release.Near(name)];
+        return release.Near;
     }
 
     /// <summary>Where the guest finds the suites: under the names that the installed system will use.</summary>
@@ -89,7 +89,7 @@ internal sealed class PlanArchives
 
     private static string Suggestion(PackageIndex index, string name)
     {
-        string[] near = [.. index.Near(name)];
-        return near.Length == 0 ? $"Nothing is named like \"{name}\"" : $"Did you mean {string.Join(" or ", near)}?";
+        IReadOnlyList<string> near = index.Near(name);
+        return near.Count == 0 ? $"Nothing is named like \"{name}\"" : $"Did you mean {string.Join(" or ", near)}?";
     }
 }

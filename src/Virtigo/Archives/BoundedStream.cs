@@ -1,17 +1,11 @@
+using Virtigo.Host;
+
 namespace Virtigo.Archives;
 
 /// <summary>Reads another stream up to a number of bytes; one more is an error. It stands between a decompressor and hostile input.</summary>
-internal sealed class BoundedStream(Stream inner, long limit, string name) : Stream
+internal sealed class BoundedStream(Stream inner, long limit, string name) : ForwardStream
 {
     private long _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
 
     public override long Position
     {
@@ -26,16 +20,6 @@ internal sealed class BoundedStream(Stream inner, long limit, string name) : Str
         return _position <= limit ? read : throw new VirtigoException(FailureKind.Archive,
             $"{name} has more than the {limit} bytes it may have decompressed.");
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using Virtigo.Host;
 
 namespace Virtigo.Archives;
 
@@ -169,14 +170,8 @@ internal sealed class DebPackage : IDisposable
     }
 
     /// <summary>Content whose damage shows as <see cref="VirtigoException"/> to whoever reads it.</summary>
-    private sealed class DamageReportingStream(Stream inner, string name) : Stream
+    private sealed class DamageReportingStream(Stream inner, string name) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
         public override long Length => inner.Length;
 
         public override long Position
@@ -186,15 +181,5 @@ internal sealed class DebPackage : IDisposable
         }
 
         public override int Read(byte[] buffer, int offset, int count) => Guarded(name, () => inner.Read(buffer, offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Archives;
 
 /// <summary>
@@ -67,27 +69,8 @@ internal sealed class PackageIndex
     /// <summary>The packages that provide a virtual package, in the order of the file.</summary>
     public IEnumerable<PackageEntry> Providers(string name) => _providers.Value[name];
 
-    /// <summary>Names somebody may have meant: at most five, the nearest first.</summary>
-    public IEnumerable<string> Near(string name)
-    {
-        string wanted = name.ToLowerInvariant();
-        int limit = wanted.Length switch { <= 3 => 1, <= 7 => 2, _ => 3 };
-        return _newest.Keys
-            .Select(candidate => (Name: candidate, Distance: Rank(wanted, candidate, limit)))
-            .Where(candidate => candidate.Distance <= limit)
-            .OrderBy(candidate => candidate.Distance)
-            .ThenBy(candidate => candidate.Name.Length)
-            .ThenBy(candidate => candidate.Name, StringComparer.Ordinal)
-            .Take(5)
-            .Select(candidate => candidate.Name);
-    }
-
-    // A name that only lacks its end ("postgres" for "postgresql") is as near as a typing error of the largest size accepted.
-    private static int Rank(string wanted, string candidate, int limit)
-    {
-        int distance = Text.Distance(wanted, candidate, limit);
-        return distance > limit && wanted.Length >= 4 && candidate.StartsWith(wanted, StringComparison.Ordinal) ? limit : distance;
-    }
+    /// <summary>Names somebody may have meant, the nearest first.</summary>
+    public IReadOnlyList<string> Near(string name) => NearMatches.Of(name, _newest.Keys);
 
     private ILookup<string, PackageEntry> ReadProviders() => _all
         .Where(package => package.Has("\nProvides:"u8))

@@ -1,15 +1,11 @@
+using Virtigo.Host;
+
 namespace Virtigo.Archives;
 
 /// <summary>A read-only stretch of a seekable stream, which stays open.</summary>
-internal sealed class SliceStream(Stream whole, long offset, long length) : Stream
+internal sealed class SliceStream(Stream whole, long offset, long length) : ForwardStream
 {
     private long _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -34,14 +30,4 @@ internal sealed class SliceStream(Stream whole, long offset, long length) : Stre
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

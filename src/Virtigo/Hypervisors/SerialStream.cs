@@ -1,25 +1,14 @@
 using System.IO.Pipelines;
+using Virtigo.Host;
 
 namespace Virtigo.Hypervisors;
 
 /// <summary>One reader's view of a serial port, and the way to the guest's input.</summary>
-internal sealed class SerialStream(PipeReader reader, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write) : Stream
+internal sealed class SerialStream(PipeReader reader, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write) : ForwardStream
 {
     private readonly Stream _output = reader.AsStream();
 
-    public override bool CanRead => true;
-
     public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         _output.ReadAsync(buffer, cancellationToken);
@@ -36,15 +25,6 @@ internal sealed class SerialStream(PipeReader reader, Func<ReadOnlyMemory<byte>,
 
     public override void Write(byte[] buffer, int offset, int count) =>
         throw new NotSupportedException("Use WriteAsync: a guest that does not read its input holds the writer up.");
-
-    public override void Flush()
-    {
-        // Nothing is buffered on the way to the guest.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

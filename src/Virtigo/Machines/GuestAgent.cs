@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Virtigo.Host;
+using Virtigo.Hypervisors.Qemu;
 
 namespace Virtigo.Machines;
 
@@ -67,7 +68,7 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
 
             // There is no answer on success.
             _synchronised = false;
-            await WriteAsync(GuestAgentMessage.Format("guest-shutdown", writer => writer.WriteString("mode", "powerdown")), cancellationToken);
+            await WriteAsync(QmpMessage.Format("guest-shutdown", writer => writer.WriteString("mode", "powerdown")), cancellationToken);
         }
         finally
         {
@@ -182,7 +183,7 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
         {
             await SynchroniseUnlessDoneAsync(cancellationToken);
             _synchronised = false;
-            await WriteAsync(GuestAgentMessage.Format(command, arguments), cancellationToken);
+            await WriteAsync(QmpMessage.Format(command, arguments), cancellationToken);
             ReadOnlyMemory<byte> line = await ReadLineAsync(cancellationToken);
             try
             {
@@ -216,7 +217,7 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
                 long id = RandomNumberGenerator.GetInt32(int.MaxValue);
 
                 // The delimiter ends whatever half a command the agent may have read before.
-                await WriteAsync([Delimiter, .. GuestAgentMessage.Format("guest-sync-delimited", writer => writer.WriteNumber("id", id))], either.Token);
+                await WriteAsync([Delimiter, .. QmpMessage.Format("guest-sync-delimited", writer => writer.WriteNumber("id", id))], either.Token);
                 while (!await AnswersAsync(id, either.Token))
                 {
                 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 
 namespace Virtigo.Machines;
@@ -14,30 +13,6 @@ internal static class GuestAgentMessage
 {
     private const int DepthLimit = 16;
     private const int TextLimit = 4096;
-
-    /// <summary>Writes a command as a line.</summary>
-    /// <param name="command">Its name.</param>
-    /// <param name="arguments">Writes the members of its arguments; null for none.</param>
-    public static byte[] Format(string command, Action<Utf8JsonWriter>? arguments)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("execute", command);
-            if (arguments is not null)
-            {
-                writer.WriteStartObject("arguments");
-                arguments(writer);
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndObject();
-        }
-
-        buffer.Write("\n"u8);
-        return buffer.WrittenSpan.ToArray();
-    }
 
     /// <summary>Reads an answer.</summary>
     /// <param name="command">The command that it answers.</param>

@@ -1,26 +1,12 @@
+using Virtigo.Host;
+
 namespace Virtigo.Networks;
 
 /// <summary>A <see cref="TcpConnection"/> as a stream. One reader and one writer at a time.</summary>
-internal sealed class TcpStream(TcpConnection connection) : Stream
+internal sealed class TcpStream(TcpConnection connection) : ForwardStream
 {
     /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
     public override bool CanWrite => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
@@ -55,12 +41,6 @@ internal sealed class TcpStream(TcpConnection connection) : Stream
         connection.Flush();
         return Task.CompletedTask;
     }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

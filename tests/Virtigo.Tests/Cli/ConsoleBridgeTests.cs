@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Text;
 using Virtigo.Cli.Output;
+using Virtigo.Host;
 using Xunit;
 
 namespace Virtigo.Tests.Cli;
@@ -53,21 +54,9 @@ public sealed class ConsoleBridgeTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
     }
 
-    private sealed class Duplex(Stream read, Stream write) : Stream
+    private sealed class Duplex(Stream read, Stream write) : ForwardStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
         public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             read.ReadAsync(buffer, cancellationToken);
@@ -82,9 +71,5 @@ public sealed class ConsoleBridgeTests : IDisposable
         public override int Read(byte[] buffer, int offset, int count) => read.Read(buffer, offset, count);
 
         public override void Write(byte[] buffer, int offset, int count) => write.Write(buffer, offset, count);
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

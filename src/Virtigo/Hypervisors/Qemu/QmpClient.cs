@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using Virtigo.Host;
 
@@ -86,7 +85,7 @@ internal sealed class QmpClient : IAsyncDisposable
         try
         {
             // A message cut short would break the connection for all: cancelling ends the wait, not the writing.
-            await WriteAsync(Format(id, command, arguments)).WaitAsync(cancellationToken);
+            await WriteAsync(QmpMessage.Format(command, arguments, id)).WaitAsync(cancellationToken);
             return await waiter.Answer.Task.WaitAsync(cancellationToken);
         }
         finally
@@ -103,28 +102,6 @@ internal sealed class QmpClient : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         await _loop;
-    }
-
-    private static byte[] Format(long id, string command, Action<Utf8JsonWriter>? arguments)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("execute", command);
-            writer.WriteNumber("id", id);
-            if (arguments is not null)
-            {
-                writer.WriteStartObject("arguments");
-                arguments(writer);
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndObject();
-        }
-
-        buffer.Write("\n"u8);
-        return buffer.WrittenSpan.ToArray();
     }
 
     private static IOException Broken(Exception cause) => new("The connection to QEMU is broken: " + cause.Message, cause);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 
 namespace Virtigo.Hypervisors.Qemu;
@@ -41,6 +42,36 @@ internal abstract record QmpMessage
 
     /// <summary>An event.</summary>
     public sealed record Event(QmpEvent Value) : QmpMessage;
+
+    /// <summary>Writes a command as a line, for QEMU or for the guest's agent.</summary>
+    /// <param name="command">Its name.</param>
+    /// <param name="arguments">Writes the members of its arguments; null for none.</param>
+    /// <param name="id">What the answer is known by; null where answers come in order.</param>
+    public static byte[] Format(string command, Action<Utf8JsonWriter>? arguments, long? id = null)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("execute", command);
+            if (id is { } number)
+            {
+                writer.WriteNumber("id", number);
+            }
+
+            if (arguments is not null)
+            {
+                writer.WriteStartObject("arguments");
+                arguments(writer);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        return buffer.WrittenSpan.ToArray();
+    }
 
     /// <summary>Reads a message.</summary>
     /// <exception cref="InvalidDataException">It is no message of this protocol.</exception>

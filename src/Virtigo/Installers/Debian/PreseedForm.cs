@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Installers.Debian;
 
 /// <summary>Checks whether an entry of a preseed file has the form that the installer reads.</summary>
@@ -34,7 +36,7 @@ internal static class PreseedForm
 
         if (!s_types.Contains(entry.Type))
         {
-            IReadOnlyList<string> near = NearMatch.Of(entry.Type, s_types);
+            IReadOnlyList<string> near = NearMatches.Of(entry.Type, s_types);
             Add(2, PreseedSeverity.Error,
                 $"\"{Shown(entry.Type)}\" is not a type of debconf; it is taken for the type and lost from the value.",
                 near.Count > 0 ? $"Did you mean {near[0]}?" : $"The types are {string.Join(", ", s_types)}.");

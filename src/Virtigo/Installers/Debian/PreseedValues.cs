@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Virtigo.Host;
 
 namespace Virtigo.Installers.Debian;
 
@@ -79,7 +80,7 @@ internal static partial class PreseedValues
             return;
         }
 
-        IReadOnlyList<string> near = NearMatch.Of(value, template.Choices);
+        IReadOnlyList<string> near = NearMatches.Of(value, template.Choices);
         string offered = string.Join(", ", template.Choices.Take(12)) + (template.Choices.Count > 12 ? ", ..." : "");
         add(3, PreseedSeverity.Error, $"\"{PreseedForm.Shown(value)}\" is not among the choices of {template.Name}.",
             near.Count > 0 ? $"Did you mean {near[0]}? The choices are: {offered}." : $"The choices are: {offered}.");
@@ -88,7 +89,7 @@ internal static partial class PreseedValues
     private static void Unknown(PreseedLine entry, TemplateCatalog templates, Action<int, PreseedSeverity, string, string?> add)
     {
         IReadOnlyList<string> near =
-            NearMatch.Of(entry.Question, templates.All.Where(t => !t.IsText).Select(t => t.Name).Concat(WellKnownQuestions.Names));
+            NearMatches.Of(entry.Question, templates.All.Where(t => !t.IsText).Select(t => t.Name).Concat(WellKnownQuestions.Names));
         string question = PreseedForm.Shown(entry.Question);
         if (near.Count == 0 && entry.Owner == "d-i" && !templates.All.Any(t => SameComponent(t.Name, entry.Question)))
         {
