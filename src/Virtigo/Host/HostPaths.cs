@@ -3,6 +3,9 @@ namespace Virtigo.Host;
 /// <summary>Every directory that Virtigo owns on the host. One place decides; nothing else builds such a path.</summary>
 public sealed class HostPaths
 {
+    /// <summary>With the names of one guest's sockets below it, a path stays within what a unix socket may have.</summary>
+    private const int LongestRuntimeBase = 70;
+
     /// <summary>Creates the set of paths.</summary>
     /// <param name="cache">Things that can be fetched or made again.</param>
     /// <param name="data">Images.</param>
@@ -63,18 +66,22 @@ public sealed class HostPaths
     {
         string? Absolute(string name) => variable(name) is { Length: > 0 } value && Path.IsPathRooted(value) ? value : null;
 
-        string runtime = Path.Combine(Absolute("XDG_RUNTIME_DIR") is { } run && Directory.Exists(run) ? run : Path.GetTempPath(),
-            $"virtigo-{Environment.UserName}");
+        // The session's own folder, else one that only this user can have made; a shared /tmp only where the path would be too long.
+        string Runtime(string state) =>
+            Absolute("XDG_RUNTIME_DIR") is { } run && Directory.Exists(run) ? Path.Combine(run, "virtigo")
+            : state.Length <= LongestRuntimeBase ? Path.Combine(state, "run")
+            : Path.Combine(Path.GetTempPath(), $"virtigo-{Environment.UserName}");
+
         if (variable("VIRTIGO_HOME") is { Length: > 0 } all)
         {
             all = Path.GetFullPath(all);
             return new HostPaths(Path.Combine(all, "cache"), Path.Combine(all, "data"), Path.Combine(all, "state"),
-                Path.Combine(all, "config"), runtime);
+                Path.Combine(all, "config"), Runtime(Path.Combine(all, "state")));
         }
 
         string home = Absolute("HOME") ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string Xdg(string name, string fallback) => Path.Combine(Absolute(name) ?? Path.Combine(home, fallback), "virtigo");
         return new HostPaths(Xdg("XDG_CACHE_HOME", ".cache"), Xdg("XDG_DATA_HOME", ".local/share"),
-            Xdg("XDG_STATE_HOME", ".local/state"), Xdg("XDG_CONFIG_HOME", ".config"), runtime);
+            Xdg("XDG_STATE_HOME", ".local/state"), Xdg("XDG_CONFIG_HOME", ".config"), Runtime(Xdg("XDG_STATE_HOME", ".local/state")));
     }
 }

@@ -18,6 +18,13 @@ internal sealed class SocketFolder : IDisposable
     public static SocketFolder Create(HostPaths paths)
     {
         Directory.CreateDirectory(paths.Runtime, OwnerOnly);
+        if (new DirectoryInfo(paths.Runtime) is { LinkTarget: not null } or { UnixFileMode: not OwnerOnly })
+        {
+            throw new VirtigoException(FailureKind.Host,
+                $"{paths.Runtime} holds the sockets of guests and must be a folder with mode 0700; it is a link, or open to others.",
+                $"Look at who made it, then: rm -r {ShellQuote.Word(paths.Runtime)}");
+        }
+
         Sweep(paths.Runtime);
         while (true)
         {

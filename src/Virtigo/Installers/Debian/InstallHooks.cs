@@ -55,7 +55,7 @@ internal static class InstallHooks
     /// What must differ between two machines made from one image is removed, so that the first boot makes it: the machine id
     /// (an empty file, see machine-id(5)), the SSH host keys, the random seed. Debian's own unit makes host keys only on what systemd
     /// takes for a first boot, which would also reset every unit to its preset: it is told to look at the keys instead.
-    /// The installer's answers, which it saves with its logs, may hold password hashes.
+    /// The installer's answers, which it saves with its logs, may hold password hashes. What was freed while installing goes back to the host.
     /// </summary>
     private const string Clean = """
         #!/bin/sh
@@ -94,6 +94,8 @@ internal static class InstallHooks
             cp /virtigo/sudoers /target/etc/sudoers.d/virtigo
             chmod 440 /target/etc/sudoers.d/virtigo
         fi
+        sync
+        chroot /target fstrim / || logger -t virtigo "the free space of the image stays allocated"
         exit 0
 
         """;
