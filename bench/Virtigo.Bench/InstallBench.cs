@@ -10,7 +10,7 @@ namespace Virtigo.Bench;
 
 /// <summary>
 /// <c>virtigo build</c> against the plain netboot installer with a preseed file written by hand, for the same machine, with the same
-/// QEMU flags, from the same package cache. Both run at the same time, each on a core of its own, so that both see the same host.
+/// QEMU flags, from the same package cache: ours offline. Both run at the same time, each on a core of its own, so that both see the same host.
 /// </summary>
 internal static class InstallBench
 {
@@ -38,7 +38,7 @@ internal static class InstallBench
         var ours = new ConcurrentDictionary<string, TimeSpan>();
         var progress = new Watcher(finished => ours[finished.Stage] = finished.Elapsed);
         using WorkFolder folder = WorkFolder.Create(paths, "bench");
-        Func<Task<BuildResult>> build = () => builder.BuildAsync(plan, new BuildOptions { Force = true }, progress, CancellationToken.None);
+        Func<Task<BuildResult>> build = () => builder.BuildAsync(plan, new BuildOptions { Force = true, Offline = true }, progress, CancellationToken.None);
         Func<Task<PlainResult>> install = () => PlainInstall.RunAsync(paths, plan, folder.Path, Console.Error.WriteLine, CancellationToken.None);
         PlainResult plain;
         if (apart)

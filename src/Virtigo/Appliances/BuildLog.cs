@@ -59,7 +59,9 @@ internal sealed class BuildLog(TimeProvider clock, IProgress<BuildEvent>? progre
 
     public void Fetched(FetchProgress fetch)
     {
-        if (fetch.Note is null && !fetch.Finished && clock.GetElapsedTime(Interlocked.Read(ref _lastFetch)) < Pace)
+        // While it installs, the installer's own words tell more than what it downloads; trouble with a mirror is told always.
+        bool tooSoon = !fetch.Finished && clock.GetElapsedTime(Interlocked.Read(ref _lastFetch)) < Pace;
+        if (fetch.Note is null && (tooSoon || _installStage is not null))
         {
             return;
         }
@@ -67,7 +69,7 @@ internal sealed class BuildLog(TimeProvider clock, IProgress<BuildEvent>? progre
         Interlocked.Exchange(ref _lastFetch, clock.GetTimestamp());
         double? fraction = fetch.Total is > 0 and var total ? Math.Clamp((double)fetch.Received / total, 0, 1) : null;
         string file = fetch.Url[(fetch.Url.LastIndexOf('/') + 1)..];
-        progress?.Report(new StageProgress(Stage, _installStage is null ? fraction : null, fetch.Note is null ? file : $"{file}: {fetch.Note}"));
+        progress?.Report(new StageProgress(Stage, fraction, fetch.Note is null ? file : $"{file}: {fetch.Note}"));
     }
 
     private static string Name(InstallStage stage) => stage switch

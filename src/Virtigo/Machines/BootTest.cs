@@ -55,7 +55,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await Task.WhenAny(asking);
+            await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -91,7 +91,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await Task.WhenAny(marker);
+            await ((Task)marker).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
