@@ -14,9 +14,6 @@ namespace Virtigo.Appliances;
 /// <param name="clock">The clock; the system's when null.</param>
 public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, TimeProvider? clock = null)
 {
-    /// <summary>Changes whenever the same plan and inputs would lead to another image: answers, hooks or components of the install.</summary>
-    private const string Recipe = "1";
-
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private readonly ImageStore _store = new(paths, clock);
 
@@ -67,7 +64,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return PreseedWriter.Write(DebianAnswers.For(plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(_ => true) }), redact: true);
+        return PreseedWriter.Write(AnswersTo(plan), redact: true);
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -75,7 +72,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public StoredImage? Built(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return _store.Lookup(plan.Fingerprint) is { } known ? _store.TryGet(known.ImageKey) : null;
+        return _store.Lookup(Recipe(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
     }
 
     private static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
@@ -85,15 +82,30 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return archives;
     }
 
-    private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer)
-    {
-        string[] inputs = [Recipe, plan.Fingerprint, installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)];
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', inputs))));
-    }
+    private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer) =>
+        Hash([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
+
+    /// <summary>
+    /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
+    /// A version that answers or prepares otherwise does not take an older version's image for its own.
+    /// </summary>
+    private static string Recipe(AppliancePlan plan) => Hash(
+    [
+        plan.Fingerprint,
+        .. AnswersTo(plan).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
+        DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+        .. InstallHooks.For("", "", user: null).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+    ]);
+
+    private static IReadOnlyList<Answer> AnswersTo(AppliancePlan plan) =>
+        DebianAnswers.For(plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(_ => true) });
+
+    private static string Hash(IEnumerable<string> parts) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(
-            new RememberedBuild(plan.Fingerprint, key,
+            new RememberedBuild(Recipe(plan), key,
                 [.. archives.All.Select(suite => new RememberedRelease(suite.Source.BaseUri.AbsoluteUri, suite.Source.Suite, suite.ReleaseSha256))],
                 _clock.GetUtcNow()),
             cancellationToken);
