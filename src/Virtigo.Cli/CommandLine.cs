@@ -71,12 +71,33 @@ internal static class CommandLine
             options.Verbose,
             options.Json,
         };
+        RefuseOptionsAsArguments(root);
         foreach (HelpOption help in root.Options.OfType<HelpOption>())
         {
             help.Action = new HelpWithExamples((HelpAction)help.Action!);
         }
 
         return root;
+    }
+
+    /// <summary>A misspelt option would else be taken for the name of a file or an image.</summary>
+    private static void RefuseOptionsAsArguments(Command command)
+    {
+        foreach (Argument argument in command.Arguments)
+        {
+            argument.Validators.Add(result =>
+            {
+                if (result.Tokens.FirstOrDefault(token => token.Value.Length > 1 && token.Value[0] == '-') is { } option)
+                {
+                    result.AddError($"There is no option '{option.Value}'.");
+                }
+            });
+        }
+
+        foreach (Command below in command.Subcommands)
+        {
+            RefuseOptionsAsArguments(below);
+        }
     }
 
     private static int WriteParseErrors(ParseResult parsed, CliHost host)

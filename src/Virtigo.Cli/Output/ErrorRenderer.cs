@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Virtigo.Host;
 
 namespace Virtigo.Cli.Output;
 
@@ -17,6 +18,9 @@ internal static class ErrorRenderer
                 host.People.WriteLine("Interrupted.");
                 return Interrupted;
             case VirtigoException told:
+                Write(told, host, mode);
+                return (int)told.Kind;
+            case var trouble when HostTrouble.Explain(trouble) is { } told:
                 Write(told, host, mode);
                 return (int)told.Kind;
             default:

@@ -38,11 +38,11 @@ internal static class LintPreseedVerb
         try
         {
             return await DebianQuestions.LoadAsync(run.Host.Paths, run.Options.Archives(run),
-                () => run.People("Fetching the installer's questions (once, about 60 MB) ..."), cancellationToken);
+                () => run.People("Fetching the installer's questions (once, about 160 MB) ..."), cancellationToken);
         }
         catch (VirtigoException absent)
         {
-            run.People($"Whether the installer knows these questions was not checked: {absent.Message}");
+            run.People($"Whether the installer knows these questions was not checked: {absent.Message} {absent.Hint}");
             return null;
         }
     }

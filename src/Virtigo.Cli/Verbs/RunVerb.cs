@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Win32.SafeHandles;
 using Virtigo.Appliances;
 using Virtigo.Cli.Output;
 using Virtigo.Hypervisors;
@@ -47,11 +48,16 @@ internal static class RunVerb
     {
         bool left;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+
+        // Not the console's own stream: of a terminal, that one reads whole lines, echoes them and keeps Ctrl-].
+        using var standardInput = new SafeFileHandle(0, ownsHandle: false);
+        await using var typed = new FileStream(standardInput, FileAccess.Read, bufferSize: 0);
+        (int, int)? size = Console.IsOutputRedirected ? null : (Console.WindowHeight, Console.WindowWidth);
         using (RawTerminal.Enter())
         {
-            Task rooted = asRoot ? LogRootInAsync(run, machine, stop.Token) : Task.CompletedTask;
+            Task rooted = asRoot ? LogRootInAsync(run, machine, size, stop.Token) : Task.CompletedTask;
             left = await ConsoleBridge.RunAsync(
-                machine.Console, Console.OpenStandardInput(), Console.OpenStandardOutput(), machine.Exited, cancellationToken);
+                machine.Console, typed, Console.OpenStandardOutput(), machine.Exited, cancellationToken);
             await stop.CancelAsync();
             await rooted;
         }
@@ -67,11 +73,11 @@ internal static class RunVerb
         return exit.Reason is GuestExitReason.GuestShutdown or GuestExitReason.GuestReset ? 0 : (int)FailureKind.Guest;
     }
 
-    private static async Task LogRootInAsync(Invocation run, ImageRun machine, CancellationToken cancellationToken)
+    private static async Task LogRootInAsync(Invocation run, ImageRun machine, (int, int)? size, CancellationToken cancellationToken)
     {
         try
         {
-            await machine.LogRootInAsync(cancellationToken);
+            await machine.LogRootInAsync(size, cancellationToken);
         }
         catch (OperationCanceledException)
         {

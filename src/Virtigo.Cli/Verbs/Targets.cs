@@ -9,6 +9,7 @@ internal static class Targets
     public static Argument<string> Argument() => new("appliance")
     {
         Description = "A description (YAML), or a distribution: debian",
+        HelpName = "appliance",
         CompletionSources = { _ => Candidates() },
     };
 

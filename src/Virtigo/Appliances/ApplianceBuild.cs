@@ -164,6 +164,7 @@ internal sealed class ApplianceBuild(
 
     private async Task<VirtigoException> ReportedAsync(Exception error)
     {
+        error = HostTrouble.Explain(error) ?? error;
         var failure = error as VirtigoException ?? new VirtigoException(FailureKind.Internal, $"Virtigo failed: {error.Message}", inner: error);
         FailureReport report = FailureReport.Of(error, plan.Name.Value, options.RerunCommand) with
         {

@@ -111,11 +111,12 @@ public sealed class ImageRun : IAsyncDisposable
     }
 
     /// <summary>Waits until the machine's agent answers, then logs its serial console in as root, in this copy and until it boots again.</summary>
+    /// <param name="size">The rows and columns of the terminal that shows the console, each 1 to 9999; null for 24 and 80.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or could not do it.</exception>
-    public async Task LogRootInAsync(CancellationToken cancellationToken)
+    public async Task LogRootInAsync((int Rows, int Columns)? size, CancellationToken cancellationToken)
     {
-        (int code, _) = await ExecuteAsync(RootConsole.Shell, ["-c", RootConsole.Script], cancellationToken);
+        (int code, _) = await ExecuteAsync(RootConsole.Shell, ["-c", RootConsole.Script(size)], cancellationToken);
         if (code != 0)
         {
             throw new VirtigoException(FailureKind.Guest, $"The machine's serial console was not restarted (exit code {code}).");

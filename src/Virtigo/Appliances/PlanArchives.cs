@@ -52,7 +52,7 @@ internal sealed class PlanArchives
         {
             throw new VirtigoException(FailureKind.Usage,
                 $"{packages.Origin}: {string.Join(", ", unknown.Select(name => $"\"{name}\""))}: no such package in {Release.Source.Suite} ({_architecture}).",
-                string.Join("; ", unknown.Select(name => Suggestion(indices[0], name))));
+                string.Join("; ", unknown.Select(name => Suggestion(indices[0], name, alone: unknown.Length == 1))));
         }
     }
 
@@ -87,9 +87,12 @@ internal sealed class PlanArchives
     private static bool Exists(PackageIndex[] indices, string name) =>
         indices.Any(index => index.Find(name) is not null || index.Providers(name).Any());
 
-    private static string Suggestion(PackageIndex index, string name)
+    private static string Suggestion(PackageIndex index, string name, bool alone)
     {
         IReadOnlyList<string> near = index.Near(name);
-        return near.Count == 0 ? $"Nothing is named like \"{name}\"" : $"Did you mean {string.Join(" or ", near)}?";
+        string meant = string.Join(" or ", near);
+        return near.Count == 0 ? $"Nothing is named like \"{name}\""
+            : alone ? $"Did you mean {meant}?"
+            : $"{name}: did you mean {meant}?";
     }
 }

@@ -1,13 +1,19 @@
+using System.Globalization;
+
 namespace Virtigo.Appliances;
 
 /// <summary>Logs the serial console of a running machine in as root, until its next boot.</summary>
 internal static class RootConsole
 {
-    /// <summary>The shell that runs <see cref="Script"/>.</summary>
+    /// <summary>The shell that runs the script.</summary>
     public const string Shell = "/bin/sh";
 
-    /// <summary>Everything it writes is below /run, so that the disk stays as it was.</summary>
-    public const string Script = """
+    /// <summary>
+    /// The script. Everything it writes is below /run, so that the disk stays as it was. The terminal's size is given, since systemd
+    /// would else ask the terminal for it and a slow machine would take the late answer for typed text; what came before is drained.
+    /// </summary>
+    /// <param name="size">The rows and columns of the terminal; null for 24 and 80.</param>
+    public static string Script((int Rows, int Columns)? size) => string.Create(CultureInfo.InvariantCulture, $$"""
         set -e
         unit=serial-getty@ttyS0.service
         mkdir -p "/run/systemd/system/$unit.d"
@@ -15,8 +21,14 @@ internal static class RootConsole
         [Service]
         ExecStart=
         ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200,57600,38400,9600 - ${TERM}
+        TTYRows={{Bounded(size?.Rows ?? 24)}}
+        TTYColumns={{Bounded(size?.Columns ?? 80)}}
         END
         systemctl daemon-reload
-        systemctl restart "$unit"
-        """;
+        systemctl stop "$unit"
+        timeout 1 cat /dev/ttyS0 > /dev/null || true
+        systemctl start "$unit"
+        """);
+
+    private static int Bounded(int size) => Math.Clamp(size, 1, 9999);
 }

@@ -10,10 +10,6 @@ namespace Virtigo.Archives;
 /// <param name="directory">The pool's folder; created when something is added.</param>
 internal sealed class Pool(string directory)
 {
-    // errno values, which .NET hands on in HResult.
-    private const int NoSpace = 28;
-    private const int QuotaExceeded = 122;
-
     /// <summary>The pool's folder.</summary>
     public string Directory { get; } = directory;
 
@@ -95,7 +91,7 @@ internal sealed class Pool(string directory)
             File.Delete(lockPath);
             return path;
         }
-        catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
+        catch (IOException e) when (HostTrouble.IsFull(e))
         {
             throw new VirtigoException(FailureKind.Host, $"No space is left for {name} in {Directory}.",
                 "Free some space there, or put the cache elsewhere with XDG_CACHE_HOME.", e);

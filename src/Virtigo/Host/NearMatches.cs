@@ -8,7 +8,7 @@ internal static class NearMatches
     /// <summary>The end of a path that is enough to recognise it by, in letters.</summary>
     private const int TellingTail = 8;
 
-    /// <summary>The candidates that differ from a word by few letters, nearest first; case does not count.</summary>
+    /// <summary>The candidates nearest to a word, if they differ from it by few letters; case does not count.</summary>
     /// <param name="word">The word as written.</param>
     /// <param name="candidates">What it could have been.</param>
     /// <param name="most">How many to give at most.</param>
@@ -21,14 +21,14 @@ internal static class NearMatches
 
         string wanted = word.ToLowerInvariant();
         int limit = wanted.Length switch { <= 3 => 1, <= 7 => 2, <= 15 => 3, _ => wanted.Length / 4 };
-        return
+        (string Name, int Distance)[] near =
         [
             .. candidates.Where(candidate => candidate.Length <= LongestWord)
                 .Select(candidate => (Name: candidate, Distance: Rank(wanted, candidate.ToLowerInvariant(), limit)))
                 .Where(pair => pair.Distance <= limit)
-                .OrderBy(pair => pair.Distance).ThenBy(pair => pair.Name.Length).ThenBy(pair => pair.Name, StringComparer.Ordinal)
-                .Select(pair => pair.Name).Distinct(StringComparer.Ordinal).Take(most),
+                .OrderBy(pair => pair.Distance).ThenBy(pair => pair.Name.Length).ThenBy(pair => pair.Name, StringComparer.Ordinal),
         ];
+        return [.. near.TakeWhile(pair => pair.Distance == near[0].Distance).Select(pair => pair.Name).Distinct(StringComparer.Ordinal).Take(most)];
     }
 
     /// <summary>How many letters must be added, removed, changed or swapped with their neighbour to make one word the other.</summary>
@@ -82,10 +82,12 @@ internal static class NearMatches
     }
 
     private static int Rank(string wanted, string candidate, int limit) =>
-        SameTail(wanted, candidate) ? 1
-        : Distance(wanted, candidate, limit) is var distance && distance <= limit ? distance
-        : wanted.Length >= 4 && candidate.StartsWith(wanted, StringComparison.Ordinal) ? limit // only its end is missing: "postgres"
-        : limit + 1;
+        wanted == candidate ? 0
+        : SameTail(wanted, candidate) || OnlyItsEndIsMissing(wanted, candidate) ? 1
+        : Distance(wanted, candidate, limit);
+
+    private static bool OnlyItsEndIsMissing(string wanted, string candidate) =>
+        wanted.Length >= 4 && candidate.StartsWith(wanted, StringComparison.Ordinal);
 
     /// <summary>Whether both are paths that differ only in the folder.</summary>
     private static bool SameTail(string wanted, string candidate)

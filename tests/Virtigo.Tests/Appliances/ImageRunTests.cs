@@ -28,12 +28,13 @@ public sealed class ImageRunTests : IDisposable
         StoredImage image = await _test.SealRealAsync("a");
         await using ImageRun machine = await ImageRun.StartAsync(_test.Paths, hypervisor, image, new RunOptions(), Token);
 
-        Exception? failure = await Record.ExceptionAsync(() => machine.LogRootInAsync(Token));
+        Exception? failure = await Record.ExceptionAsync(() => machine.LogRootInAsync((50, 132), Token));
 
         Assert.Equal(exitCode == 0 ? null : FailureKind.Guest, (failure as VirtigoException)?.Kind);
         string script = Assert.Single(hypervisor.Scripts);
         Assert.Contains("/run/systemd/system/$unit.d", script, StringComparison.Ordinal);
         Assert.Contains("\nExecStart=\nExecStart=-/sbin/agetty --autologin root ", script, StringComparison.Ordinal);
+        Assert.Contains("\nTTYRows=50\nTTYColumns=132\n", script, StringComparison.Ordinal);
         TestArchiveTools.Run("/bin/sh", null, "-n", "-c", script);
     }
 

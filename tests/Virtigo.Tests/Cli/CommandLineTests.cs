@@ -50,6 +50,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("explain")]
     [InlineData("explain", "a", "b")]
     [InlineData("schema", "--mrkdown")]
+    [InlineData("build", "--dryrun")]
     [InlineData("images", "export", "web", "web.img", "--format", "vmdk")]
     public async Task A_bad_command_line_is_exit_code_2_on_standard_error(params string[] arguments)
     {

@@ -10,6 +10,7 @@ public sealed class NearMatchesTests
     [InlineData("wbe", "web")]
     [InlineData("ngix", "nginx")]
     [InlineData("post", "postgres")]
+    [InlineData("mial", "mail")]
     [InlineData("zzzzzz", "")]
     public void What_was_meant_is_found(string word, string expected) =>
         Assert.Equal(expected, string.Join(' ', NearMatches.Of(word, ["web", "nginx", "postgres", "mail"])));

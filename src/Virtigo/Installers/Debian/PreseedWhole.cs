@@ -8,6 +8,12 @@ internal static class PreseedWhole
     /// <summary>Adds what is wrong with the answers together.</summary>
     public static void Check(IReadOnlyList<PreseedLine> entries, List<PreseedFinding> findings)
     {
+        if (entries.Count == 0 && findings.Count == 0)
+        {
+            findings.Add(new PreseedFinding(1, 1, PreseedSeverity.Warning, "There is no answer in it, so the installer asks everything.",
+                "An answer is a line such as: d-i netcfg/get_hostname string web"));
+        }
+
         Duplicates(entries, findings);
         if (entries.Count > 0 && !entries.Any(e => s_powerOff.Contains(e.Question) && e.Value.Trim() == "true"))
         {
