@@ -37,13 +37,14 @@ public sealed class ReadmeTests(Lab lab)
         }
     }
 
-    /// <summary>The console shows the machine's login prompt; Ctrl-] leaves.</summary>
+    /// <summary>The console shows the machine's login prompt, or with --root a shell's; Ctrl-] leaves.</summary>
     private async Task RunAsync(string[] arguments, string name)
     {
         using IDisposable place = await lab.PlaceAsync();
         using Process run = lab.Start(arguments);
-        string seen = await ReadUntilAsync(run.StandardOutput.BaseStream, $"{name} login:");
-        Assert.Contains($"{name} login:", seen, StringComparison.Ordinal);
+        string prompt = arguments.Contains("--root") ? $"root@{name}:" : $"{name} login:";
+        string seen = await ReadUntilAsync(run.StandardOutput.BaseStream, prompt);
+        Assert.Contains(prompt, seen, StringComparison.Ordinal);
         await run.StandardInput.BaseStream.WriteAsync(new[] { ControlBracket }, Cancel);
         await run.StandardInput.BaseStream.FlushAsync(Cancel);
         await run.WaitForExitAsync(Cancel).WaitAsync(s_bootLimit, Cancel);

@@ -45,7 +45,7 @@ public static class DebianQuestions
         {
             try
             {
-                return await ReadAsync(options with { Offline = true });
+                return await ReadAsync(options with { Offline = true }, partly: false);
             }
             catch (VirtigoException incomplete) when (incomplete.Kind is FailureKind.Archive or FailureKind.Trust)
             {
@@ -53,28 +53,35 @@ public static class DebianQuestions
             }
         }
 
-        return await ReadAsync(options);
+        return await ReadAsync(options, partly: options.Offline);
 
-        async Task<TemplateCatalog> ReadAsync(ArchiveOptions how)
+        async Task<TemplateCatalog> ReadAsync(ArchiveOptions how, bool partly)
         {
             ArchiveSource source = await findSource(how);
             using var client = new ArchiveClient(new Pool(paths.Pool), how);
             ArchiveSuite suite = await client.OpenAsync(source, cancellationToken);
             InstallerBuild build = await new InstallerAssembler(client, paths).AssembleAsync(suite, Architecture, components, cancellationToken);
             TemplateCatalog catalog = await TemplateCatalog.OfAsync(build, cancellationToken);
-            await AddOthersAsync(catalog, suite, build, cancellationToken);
+            await AddOthersAsync(catalog, suite, build, partly, cancellationToken);
             return catalog;
         }
     }
 
     /// <summary>Adds the questions of the components that an appliance has no use for, but other installs have: LVM, RAID, encryption.</summary>
+    /// <param name="catalog">Where they are added.</param>
+    /// <param name="suite">Where they are from.</param>
+    /// <param name="build">What is in the catalog.</param>
+    /// <param name="partly">Whether those that cannot be had offline may be absent.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     private static async Task AddOthersAsync(
-        TemplateCatalog catalog, ArchiveSuite suite, InstallerBuild build, CancellationToken cancellationToken)
+        TemplateCatalog catalog, ArchiveSuite suite, InstallerBuild build, bool partly, CancellationToken cancellationToken)
     {
         HashSet<string> known = [.. build.Components.Select(component => component.Name)];
         PackageIndex udebs = await suite.PackagesAsync(Component, Architecture, installer: true, cancellationToken);
         PackageEntry[] others = [.. udebs.All.Where(udeb => !known.Contains(udeb.Name) && Asks(udeb))];
-        IReadOnlyList<string?> pooled = await suite.TryFetchPackagesAsync(others, cancellationToken);
+        IReadOnlyList<string?> pooled = partly
+            ? await Task.WhenAll(others.Select(FromCacheAsync))
+            : await suite.TryFetchPackagesAsync(others, cancellationToken);
         foreach ((PackageEntry udeb, string? path) in others.Zip(pooled))
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -85,6 +92,18 @@ public static class DebianQuestions
                 {
                     catalog.Add(udeb.Name, new StringReader(Encoding.UTF8.GetString(templates)));
                 }
+            }
+        }
+
+        async Task<string?> FromCacheAsync(PackageEntry udeb)
+        {
+            try
+            {
+                return await suite.TryFetchPackageAsync(udeb, cancellationToken);
+            }
+            catch (VirtigoException absent) when (absent.Kind == FailureKind.Archive)
+            {
+                return null;
             }
         }
     }

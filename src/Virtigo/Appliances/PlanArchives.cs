@@ -52,7 +52,7 @@ internal sealed class PlanArchives
         {
             throw new VirtigoException(FailureKind.Usage,
                 $"{packages.Origin}: {string.Join(", ", unknown.Select(name => $"\"{name}\""))}: no such package in {Release.Source.Suite} ({_architecture}).",
-                string.Join("; ", unknown.Select(name => Suggestion(indices[0], name, alone: unknown.Length == 1))));
+                string.Join(' ', unknown.Select(name => Suggestion(indices[0], name, alone: unknown.Length == 1))));
         }
     }
 
@@ -91,7 +91,7 @@ internal sealed class PlanArchives
     {
         IReadOnlyList<string> near = index.Near(name);
         string meant = string.Join(" or ", near);
-        return near.Count == 0 ? $"Nothing is named like \"{name}\""
+        return near.Count == 0 ? $"Nothing is named like {name}."
             : alone ? $"Did you mean {meant}?"
             : $"{name}: did you mean {meant}?";
     }

@@ -15,8 +15,8 @@ internal static class SpecReader
         if (key.Type.Read(new YamlText(distribution, false, 1, 1), key, problems) is not string)
         {
             throw new VirtigoException(FailureKind.Usage,
-                $"There is no file {SpecProblems.Quote(distribution)}, and it is no distribution Virtigo can install (debian)"
-                + $"{SpecProblems.Suggest(distribution, ["debian"])}.",
+                $"There is no file {SpecProblems.Quote(distribution)}, and it is no distribution Virtigo can install"
+                + (SpecProblems.Suggest(distribution, ["debian"]) is { Length: > 0 } meant ? meant : " (debian)."),
                 "Give the path of a spec file, or `debian` for an appliance with nothing special.");
         }
 

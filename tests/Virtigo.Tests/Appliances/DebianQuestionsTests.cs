@@ -53,6 +53,20 @@ public sealed class DebianQuestionsTests
     }
 
     [Fact]
+    public async Task Offline_what_a_build_left_in_the_cache_is_enough()
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        await archive.AssembleAsync();
+        int requests = archive.Server.Requests.Count;
+
+        TemplateCatalog questions = await LoadAsync(archive, s_options with { Offline = true });
+
+        Assert.NotNull(questions.Find("base-installer/kernel/image"));
+        Assert.Null(questions.Find("partman-lvm/confirm"));
+        Assert.Equal(requests, archive.Server.Requests.Count);
+    }
+
+    [Fact]
     public async Task Offline_and_never_fetched_is_an_error_without_a_request()
     {
         await using InstallerArchive archive = await InstallerArchive.StartAsync();
