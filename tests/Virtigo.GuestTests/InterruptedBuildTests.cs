@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Virtigo.Host;
 using Virtigo.Images;
@@ -24,11 +25,17 @@ public sealed partial class InterruptedBuildTests(Lab lab)
         using IDisposable place = await lab.PlaceAsync();
         string name = $"ended-{signal}";
         using Process build = lab.Start("build", "debian", "--name", name, "--json");
-        int guest = await GuestOfAsync(build, name);
-
-        Assert.Equal(0, SendSignal(build.Id, signal));
-        await build.WaitForExitAsync(Cancel).WaitAsync(s_patience, Cancel);
-        await GoneAsync(guest);
+        try
+        {
+            int guest = await GuestOfAsync(build, name);
+            Assert.Equal(0, SendSignal(build.Id, signal));
+            await build.WaitForExitAsync(Cancel).WaitAsync(s_patience, Cancel);
+            await GoneAsync(guest);
+        }
+        finally
+        {
+            build.Kill();
+        }
 
         Assert.Equal(exitCode, build.ExitCode);
         Assert.DoesNotContain(new ImageStore(lab.Paths).List().Images, image => image.Name == name);
@@ -76,9 +83,21 @@ public sealed partial class InterruptedBuildTests(Lab lab)
     }
 
     private static IEnumerable<int> Guests(string name) =>
-        Process.GetProcesses().Where(process => File.Exists($"/proc/{process.Id}/cmdline"))
-            .Where(process => File.ReadAllText($"/proc/{process.Id}/cmdline").Contains($"guest={name}", StringComparison.Ordinal))
-            .Select(process => process.Id);
+        from folder in Directory.EnumerateDirectories("/proc")
+        where int.TryParse(Path.GetFileName(folder), out _) && CommandLine(folder).Contains($"guest={name},", StringComparison.Ordinal)
+        select int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture);
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (Exception ended) when (ended is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
 
     // Safe: kill(2) takes two integers and touches no memory.
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -85,7 +85,8 @@ public sealed class Lab : IDisposable
     /// <summary>Starts the command.</summary>
     public Process Start(params string[] arguments) => Start(arguments, Path.GetTempPath());
 
-    private Process Start(string[] arguments, string folder) => Process.Start(new ProcessStartInfo(Command, arguments)
+    // A shell starts what it puts into the background with SIGINT ignored, and every child inherits that: env undoes it.
+    private Process Start(string[] arguments, string folder) => Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", Command, .. arguments])
     {
         WorkingDirectory = folder,
         RedirectStandardInput = true,
