@@ -53,7 +53,7 @@ public sealed class InstalledApplianceTests(Lab lab)
             Assert.Equal("active", await machine.ShellAsync("systemctl is-active nginx", Cancel));
             Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
             Assert.Equal("no", await machine.ShellAsync("test -d /sys/firmware/efi && echo yes || echo no", Cancel));
-            Assert.StartsWith("root:!", await machine.ShellAsync("grep ^root: /etc/shadow", Cancel), StringComparison.Ordinal);
+            Assert.StartsWith("root:*:", await machine.ShellAsync("grep ^root: /etc/shadow", Cancel), StringComparison.Ordinal);
             string sources = await machine.ShellAsync("grep -h ^deb /etc/apt/sources.list", Cancel);
             Assert.Contains("-security main", sources, StringComparison.Ordinal);
             Assert.Contains("-updates main", sources, StringComparison.Ordinal);

@@ -28,6 +28,7 @@ internal static class BuildVerb
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
+            long start = host.Clock.GetTimestamp();
             ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), cancellationToken);
             AppliancePlan plan = await Targets.PlanBuildAsync(run, spec, Builder(run), cancellationToken);
             if (run.Value(answers))
@@ -49,7 +50,8 @@ internal static class BuildVerb
                     SpecText = spec.RedactedText,
                     RerunCommand = Rerun(run),
                 };
-                Tell(run, await BuildAsync(run, plan, how, cancellationToken));
+                BuildResult built = await BuildAsync(run, plan, how, cancellationToken);
+                Tell(run, built with { Elapsed = host.Clock.GetElapsedTime(start) });
             }
 
             return 0;
