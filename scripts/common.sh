@@ -4,8 +4,8 @@
 # The Debian package of each thing that is looked for.
 declare -A package_of=(
     [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [gpgv]=gpgv [setpriv]=util-linux
-    [keyring]=debian-archive-keyring [gcc]=gcc [libc-headers]=libc6-dev [gpg]=gnupg [dpkg-deb]=dpkg [tmux]=tmux
-    [flock]=util-linux [cpio]=cpio [dotnet]=dotnet-sdk-10.0
+    [keyring]=debian-archive-keyring [gcc]=gcc [libc-headers]=libc6-dev [gpg]=gnupg [dpkg-deb]=dpkg
+    [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0
 )
 
 say() { printf 'virtigo: %s\n' "$*" >&2; }
