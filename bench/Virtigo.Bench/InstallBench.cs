@@ -5,6 +5,7 @@ using Virtigo.Archives;
 using Virtigo.GuestTests.Plain;
 using Virtigo.Host;
 using Virtigo.Hypervisors.Qemu;
+using Virtigo.Images;
 
 namespace Virtigo.Bench;
 
@@ -29,7 +30,7 @@ internal static class InstallBench
         AppliancePlan plan = await new AppliancePlanner(HostPlanning.On(paths, new ArchiveOptions()))
             .PlanAsync(await ApplianceSpec.LoadAsync(spec, null, CancellationToken.None), CancellationToken.None);
         var builder = new ApplianceBuilder(paths, new QemuHypervisor(paths));
-        if (builder.Built(plan) is null)
+        if (new ImageStore(paths).List().Images.All(image => image.Name != plan.Name.Value))
         {
             Console.Error.WriteLine("filling the package cache by a first build, which is not measured");
             await builder.BuildAsync(plan, new BuildOptions(), null, CancellationToken.None);
