@@ -17,14 +17,19 @@ internal static class BuildView
     /// <param name="state">The state.</param>
     /// <param name="elapsed">The time since the build began.</param>
     /// <param name="width">The terminal's width in columns.</param>
-    public static IRenderable Draw(BuildState state, TimeSpan elapsed, int width)
+    /// <param name="ended">Nothing more will happen: what is to come is left out.</param>
+    public static IRenderable Draw(BuildState state, TimeSpan elapsed, int width, bool ended = false)
     {
         var lines = new List<(string Text, Style Style)>();
         ShownStage[] finished = [.. state.Stages.Where(stage => stage.Took is not null)];
         lines.AddRange(finished.TakeLast(MaxFinished).Select(stage => (Finished(stage), new Style(Color.Green))));
         lines.AddRange(state.Stages.Where(stage => stage.Took is null).Select(stage => (Running(stage, elapsed), Style.Plain)));
         lines.AddRange(state.Notes.TakeLast(MaxNotes).Select(note => ("  note: " + Text.Plain(note), new Style(Color.Grey))));
-        lines.Add((Whole(state, elapsed), new Style(decoration: Decoration.Bold)));
+        if (!ended)
+        {
+            lines.Add((Whole(state, elapsed), new Style(decoration: Decoration.Bold)));
+        }
+
         return new Rows(lines.Select(line => new Spectre.Console.Text(Cut(line.Text, width), line.Style)));
     }
 

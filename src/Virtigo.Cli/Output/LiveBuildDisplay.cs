@@ -39,14 +39,14 @@ internal sealed class LiveBuildDisplay : IBuildDisplay
     private async Task DrawAsync(IAnsiConsole console)
     {
         await Task.Yield();
-        await console.Live(View(console)).AutoClear(false).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
+        await console.Live(View(console, ended: false)).AutoClear(false).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
             .StartAsync(async live =>
             {
                 bool more = true;
                 while (more)
                 {
                     more = await TakeInAsync();
-                    live.UpdateTarget(View(console));
+                    live.UpdateTarget(View(console, ended: !more));
                 }
             });
     }
@@ -73,6 +73,6 @@ internal sealed class LiveBuildDisplay : IBuildDisplay
         }
     }
 
-    private Spectre.Console.Rendering.IRenderable View(IAnsiConsole console) =>
-        BuildView.Draw(_state, _clock.GetElapsedTime(_start), console.Profile.Width);
+    private Spectre.Console.Rendering.IRenderable View(IAnsiConsole console, bool ended) =>
+        BuildView.Draw(_state, _clock.GetElapsedTime(_start), console.Profile.Width, ended);
 }

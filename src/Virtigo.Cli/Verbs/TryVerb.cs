@@ -54,7 +54,8 @@ internal static class TryVerb
         }
 
         run.People($"Its web server answers: {Output.Text.Plain(answer).Trim()}");
-        run.People("It works. The copy is thrown away; the image stays: virtigo run web, virtigo images show web, virtigo images rm web");
+        run.People("It works. The copy is thrown away; the image stays:");
+        run.People("  virtigo run web --root | virtigo images show web | virtigo images rm web");
         return 0;
     }
 
