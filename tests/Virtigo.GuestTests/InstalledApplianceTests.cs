@@ -94,10 +94,13 @@ public sealed class InstalledApplianceTests(Lab lab)
             (connection, token) => proxy.ServeAsync(connection.Stream, token));
         await using Machine machine = await lab.BootAsync(image.DiskPath, gateway.SocketPath);
 
-        await machine.ShellAsync("for i in $(ls /sys/class/net | grep -v lo); do ip link set $i up; dhcpcd -1 -4 $i || dhclient $i; done", Cancel);
+        // The system asks for its address on its own; what is waited for is that it has one and can look up its mirror.
+        string reached = await machine.ShellAsync(
+            $"for i in $(seq 90); do getent hosts {plan.Mirror.Value.Host} >/dev/null && echo up && exit; sleep 1; done; ip addr; cat /etc/resolv.conf", Cancel);
+        Assert.Equal("up", reached);
         string mirror = $"{plan.Mirror.Value.AbsoluteUri}dists/{plan.Release.Value}/InRelease";
         string positive = await machine.ShellAsync(
-            $"/usr/lib/apt/apt-helper download-file {mirror} /tmp/InRelease >/dev/null 2>&1; head -c 10 /tmp/InRelease", Cancel);
+            $"/usr/lib/apt/apt-helper download-file {mirror} /tmp/InRelease >/tmp/helper.log 2>&1 || cat /tmp/helper.log; head -c 10 /tmp/InRelease", Cancel);
         Assert.Equal("-----BEGIN", positive);
 
         foreach (string address in Targets(gateway, ports).Append("1.1.1.1/53").Append("10.0.2.3/53"))

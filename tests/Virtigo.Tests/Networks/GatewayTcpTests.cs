@@ -101,11 +101,19 @@ public sealed class GatewayTcpTests
     public async Task A_reset_of_the_guest_ends_the_program_with_an_io_error()
     {
         var seen = new TaskCompletionSource<Exception>();
-        await using GuestGateway gateway = GuestGateway.Listen(GatewayFixture.Options(), (connection, token) => ReportAsync(connection, seen, token));
+        var started = new TaskCompletionSource();
+        await using GuestGateway gateway = GuestGateway.Listen(GatewayFixture.Options(), (connection, token) =>
+        {
+            started.SetResult();
+            return ReportAsync(connection, seen, token);
+        });
         await using TestGuest guest = await TestGuest.ConnectAsync(gateway.SocketPath);
         TestTcpClient client = await guest.OpenAsync();
+
+        // A connection that is reset before its program runs never gets one.
+        await started.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         client.Reset();
-        Assert.IsType<IOException>(await seen.Task.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
+        Assert.IsType<IOException>(await seen.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
         Assert.True(await guest.PingAsync());
         Assert.Equal(0, gateway.Counters.Failures);
     }
@@ -158,7 +166,7 @@ public sealed class GatewayTcpTests
             await guest.OpenAsync();
         }
 
-        Assert.IsType<IOException>(await seen.Task.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
+        Assert.IsType<IOException>(await seen.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
         await using TestGuest next = await TestGuest.ConnectAsync(gateway.SocketPath);
         Assert.True(await next.PingAsync());
     }
