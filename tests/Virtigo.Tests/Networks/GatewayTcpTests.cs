@@ -100,8 +100,8 @@ public sealed class GatewayTcpTests
     [Fact]
     public async Task A_reset_of_the_guest_ends_the_program_with_an_io_error()
     {
-        var seen = new TaskCompletionSource<Exception>();
-        var started = new TaskCompletionSource();
+        var seen = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using GuestGateway gateway = GuestGateway.Listen(GatewayFixture.Options(), (connection, token) =>
         {
             started.SetResult();
@@ -159,7 +159,7 @@ public sealed class GatewayTcpTests
     [Fact]
     public async Task When_the_guest_goes_away_programs_see_an_error_and_the_next_guest_is_served()
     {
-        var seen = new TaskCompletionSource<Exception>();
+        var seen = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         await using GuestGateway gateway = GuestGateway.Listen(GatewayFixture.Options(), (connection, token) => ReportAsync(connection, seen, token));
         await using (TestGuest guest = await TestGuest.ConnectAsync(gateway.SocketPath))
         {
