@@ -34,7 +34,7 @@ public sealed class Machine : IAsyncDisposable
                 WorkDirectory = sockets.Path,
                 MemoryMiB = 1024,
                 AgentChannel = true,
-                NetworkSocket = network,
+                Nics = network is null ? [] : [new GuestNic(network)],
                 Disks = [new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
             },

@@ -18,6 +18,8 @@ public sealed partial class ArchitectureTests
         ["Machines"] = ["Archives", "Images", "Hypervisors"],
         ["Installers"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines"],
         ["Appliances"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Installers"],
+        ["Environments"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Appliances"],
+        ["Testing"] = ["Images", "Hypervisors", "Networks", "Machines", "Appliances", "Environments"],
     };
 
     // Written in halves, so that this file passes its own test.

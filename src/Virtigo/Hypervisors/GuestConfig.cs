@@ -24,20 +24,32 @@ public sealed record GuestConfig
     /// <summary>The kernel to boot, or null to boot from the first disk.</summary>
     public KernelBoot? Kernel { get; init; }
 
-    /// <summary>The unix socket of the network that the guest's only network card is plugged into; null for no card.</summary>
-    public string? NetworkSocket { get; init; }
-
-    /// <summary>The largest packet of the network card, in bytes, 68 to 65535.</summary>
-    public int Mtu { get; init; } = 1500;
-
-    /// <summary>The network card's address, as <c>52:54:00:12:34:56</c>.</summary>
-    public string Mac { get; init; } = "52:54:00:12:34:56";
+    /// <summary>The network cards, at most 8, in the order in which the guest sees them.</summary>
+    public IReadOnlyList<GuestNic> Nics { get; init; } = [];
 
     /// <summary>The serial ports, the first of which is <c>ttyS0</c>.</summary>
     public IReadOnlyList<GuestSerial> Serials { get; init; } = [];
 
     /// <summary>Whether the guest has a channel for qemu-guest-agent.</summary>
     public bool AgentChannel { get; init; }
+
+    /// <summary>Whether the guest has a second channel, for streams: a virtio-serial port named <c>io.virtigo.stream</c>.</summary>
+    public bool StreamChannel { get; init; }
+
+    /// <summary>The file that is the guest's memory; null for memory of the hypervisor's own.</summary>
+    public GuestMemoryFile? MemoryFile { get; init; }
+
+    /// <summary>
+    /// A state of <see cref="IGuest.SaveStateAsync"/> that the guest begins with instead of booting; null to boot. Its
+    /// <see cref="MemoryFile"/> holds the memory of that moment, and everything but paths is configured as it was then.
+    /// </summary>
+    public string? SavedState { get; init; }
+
+    /// <summary>Whether the guest stays paused when it was started, until <see cref="IGuest.ResumeAsync"/>.</summary>
+    public bool StartPaused { get; init; }
+
+    /// <summary>Whether the guest can tell that it is a copy: it is given another generation id each time it is started.</summary>
+    public bool GenerationId { get; init; }
 
     /// <summary>How the guest's code runs; <see cref="Accelerator.Auto"/> takes what the last probe found, else emulation.</summary>
     public Accelerator Accelerator { get; init; } = Accelerator.Auto;
@@ -55,6 +67,25 @@ public sealed record GuestConfig
     public bool RestartOnReset { get; init; }
 }
 
+/// <summary>A network card of a guest.</summary>
+/// <param name="Socket">The unix socket of the network that the card is plugged into.</param>
+/// <param name="Mac">Its address, as <c>52:54:00:12:34:56</c>.</param>
+public sealed record GuestNic(string Socket, string Mac = GuestNic.DefaultMac)
+{
+    /// <summary>The address of a guest's only card where nothing else matters.</summary>
+    public const string DefaultMac = "52:54:00:12:34:56";
+
+    /// <summary>The largest packet, in bytes, 68 to 65535.</summary>
+    public int Mtu { get; init; } = 1500;
+}
+
+/// <summary>A file that is a guest's memory, one byte for each of the guest's.</summary>
+/// <param name="Path">Its absolute path; made when absent.</param>
+/// <param name="Shared">
+/// Whether what the guest writes goes to the file. If not, the file is only read, and any number of guests can begin with it.
+/// </param>
+public sealed record GuestMemoryFile(string Path, bool Shared);
+
 /// <summary>A disk of a guest.</summary>
 /// <param name="Path">The image's absolute path.</param>
 /// <param name="Format">Its format.</param>
@@ -69,6 +100,27 @@ public sealed record GuestDisk(string Path, DiskFormat Format)
     /// <summary>The guest cannot write.</summary>
     public bool ReadOnly { get; init; }
 }
+
+/// <summary>What is wrong with a disk, as a guest sees it.</summary>
+public enum DiskFaultKind
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Every read and write fails.</summary>
+    Error,
+
+    /// <summary>Every write fails, as on a thinly provisioned disk whose storage is full; reading works.</summary>
+    Full,
+
+    /// <summary>Reads and writes together are no faster than a limit.</summary>
+    Slow,
+}
+
+/// <summary>A fault of a disk.</summary>
+/// <param name="Kind">What is wrong.</param>
+/// <param name="BytesPerSecond">The limit of a slow disk, at least 1024; without meaning for others.</param>
+public sealed record DiskFault(DiskFaultKind Kind, long BytesPerSecond = 0);
 
 /// <summary>The format of a disk image.</summary>
 public enum DiskFormat

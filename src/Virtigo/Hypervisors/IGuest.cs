@@ -21,9 +21,62 @@ public interface IGuest : IAsyncDisposable
     /// <summary>The channel to the guest's agent, or null when the guest was started without one. It has one reader.</summary>
     Stream? Agent { get; }
 
+    /// <summary>The channel for streams, or null when the guest was started without one. It has one reader.</summary>
+    Stream? Channel { get; }
+
     /// <summary>Presses the power button: asks the guest's system to shut down.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
     Task PowerButtonAsync(CancellationToken cancellationToken);
+
+    /// <summary>Presses the reset button: the guest begins again from its firmware, without warning.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    Task ResetAsync(CancellationToken cancellationToken);
+
+    /// <summary>Stops the guest's processors; its clocks stand still with them. Does nothing to one that is paused.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    Task PauseAsync(CancellationToken cancellationToken);
+
+    /// <summary>Lets a paused guest go on. Does nothing to one that runs.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    Task ResumeAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes the state of a paused guest to a file, everything but what is in its <see cref="GuestConfig.MemoryFile"/> if that is shared.
+    /// From there and a private use of that memory file any number of guests can be started, once this guest was killed.
+    /// </summary>
+    /// <param name="path">The file; made, only for its owner.</param>
+    /// <param name="cancellationToken">Ends the saving; the file is then removed.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended or its state cannot be saved.</exception>
+    Task SaveStateAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>Presses keys together on the guest's keyboard and lets them go.</summary>
+    /// <param name="keys">QEMU's names of the keys (<c>ctrl</c>, <c>alt</c>, <c>a</c>, <c>ret</c>), at most 8.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when there is no such key, <see cref="FailureKind.Guest"/> when the guest has ended.
+    /// </exception>
+    Task SendKeysAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken);
+
+    /// <summary>A picture of the guest's screen, as PNG of at most 64 MiB.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when it was started without <see cref="GuestConfig.Display"/>, <see cref="FailureKind.Guest"/> when it has ended.
+    /// </exception>
+    Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken);
+
+    /// <summary>Sends a BREAK on a serial port, which is no character: Linux takes the next one for a SysRq command.</summary>
+    /// <param name="serial">The <see cref="GuestSerial.Name"/> of the port.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">There is no such port.</exception>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    Task BreakAsync(string serial, CancellationToken cancellationToken);
+
+    /// <summary>Makes a disk faulty, or whole again.</summary>
+    /// <param name="disk">Its place in <see cref="GuestConfig.Disks"/>, from 0.</param>
+    /// <param name="fault">What is wrong with it from now on; replaces an earlier fault.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such disk, or the limit is below 1024.</exception>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken);
 
     /// <summary>Ends the guest at once, as by pulling the plug, and waits for its end. Does nothing to one that has ended.</summary>
     Task KillAsync(CancellationToken cancellationToken);

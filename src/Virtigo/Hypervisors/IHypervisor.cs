@@ -44,6 +44,15 @@ public sealed record HypervisorCapabilities
     /// <summary>A channel to the guest agent that is not a network.</summary>
     public bool AgentChannel { get; init; }
 
+    /// <summary>A channel for streams that is not a network.</summary>
+    public bool StreamChannel { get; init; }
+
+    /// <summary>A guest's state can be saved, and any number of guests be started from it.</summary>
+    public bool Fork { get; init; }
+
+    /// <summary>Disks can be made faulty while the guest runs.</summary>
+    public bool DiskFaults { get; init; }
+
     /// <summary>Keys can be pressed on the guest's keyboard.</summary>
     public bool SendKeys { get; init; }
 

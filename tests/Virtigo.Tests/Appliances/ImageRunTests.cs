@@ -92,21 +92,11 @@ public sealed class ImageRunTests : IDisposable
             return """{"pid": 7}""";
         }
 
-        private sealed class Guest(NetworkStream agent, Task answering) : IGuest
+        private sealed class Guest(NetworkStream agent, Task answering) : FakeGuest
         {
-            public int ProcessId => 0;
+            public override Stream Agent => agent;
 
-            public Task<GuestExit> Exited { get; } = new TaskCompletionSource<GuestExit>().Task;
-
-            public Stream Agent => agent;
-
-            public Stream OpenSerial(string name) => Stream.Null;
-
-            public Task PowerButtonAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
-
-            public Task KillAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
-
-            public async ValueTask DisposeAsync()
+            public override async ValueTask DisposeAsync()
             {
                 await agent.DisposeAsync();
                 await answering;

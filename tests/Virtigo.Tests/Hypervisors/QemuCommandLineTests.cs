@@ -18,8 +18,7 @@ public sealed class QemuCommandLineTests
             new GuestDisk("/data/seed.img", DiskFormat.Raw) { ReadOnly = true },
         ],
         Kernel = new KernelBoot("/k/linux", "/k/initrd", "console=ttyS0 --- quiet"),
-        NetworkSocket = "/run/v/net.sock",
-        Mtu = 9000,
+        Nics = [new GuestNic("/run/v/net.sock") { Mtu = 9000 }],
         Serials = [new GuestSerial("console"), new GuestSerial("log") { LogFile = "/l/log" }],
         AgentChannel = true,
     };
@@ -43,18 +42,18 @@ public sealed class QemuCommandLineTests
         -kernel /k/linux
         -initrd /k/initrd
         -append 'console=ttyS0 --- quiet'
-        -drive if=none,id=disk0,file=/data/disk,,1.qcow2,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap
-        -device virtio-blk-pci,drive=disk0,bootindex=1,serial=root
-        -drive if=none,id=disk1,file=/data/seed.img,format=raw,cache=writeback,readonly=on
-        -device virtio-blk-pci,drive=disk1,bootindex=2
+        -drive if=none,id=disk0,node-name=node0,file=/data/disk,,1.qcow2,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap
+        -device virtio-blk-pci,id=vdisk0,drive=disk0,addr=0x2,bootindex=1,serial=root
+        -drive if=none,id=disk1,node-name=node1,file=/data/seed.img,format=raw,cache=writeback,readonly=on
+        -device virtio-blk-pci,id=vdisk1,drive=disk1,addr=0x11,bootindex=2
         -netdev stream,id=net0,server=off,addr.type=unix,addr.path=/run/v/net.sock
-        -device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,host_mtu=9000,romfile=
+        -device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,host_mtu=9000,addr=0x3,romfile=
         -chardev socket,id=serial-console,server=off,path=/run/v/a,,b/serial-console.sock
         -serial chardev:serial-console
         -chardev socket,id=serial-log,server=off,path=/run/v/a,,b/serial-log.sock
         -serial chardev:serial-log
-        -chardev socket,id=agent,server=off,path=/run/v/a,,b/agent.sock
         -device virtio-serial-pci
+        -chardev socket,id=agent,server=off,path=/run/v/a,,b/agent.sock
         -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
         -chardev socket,id=qmp,server=off,path=/run/v/a,,b/qmp.sock
         -mon chardev=qmp,mode=control
@@ -73,6 +72,24 @@ public sealed class QemuCommandLineTests
         Assert.DoesNotContain("-no-reboot", shown, StringComparison.Ordinal);
         Assert.DoesNotContain("-netdev", shown, StringComparison.Ordinal);
         Assert.DoesNotContain("-drive", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_guest_that_is_a_copy_has_the_others_memory_and_waits_for_its_state()
+    {
+        GuestConfig copy = Full with
+        {
+            MemoryFile = new GuestMemoryFile("/s/m,1", Shared: false), SavedState = "/s/state", StreamChannel = true, GenerationId = true,
+            Nics = [new GuestNic("/n/a"), new GuestNic("/n/b", "52:54:00:00:00:02")],
+        };
+        string shown = Show(copy, Accelerator.Tcg);
+
+        Assert.Contains("-machine pc,vmport=off,memory-backend=memory\n", shown, StringComparison.Ordinal);
+        Assert.Contains("-object memory-backend-file,id=memory,size=1024M,share=off,mem-path=/s/m,,1\n", shown, StringComparison.Ordinal);
+        Assert.Contains("name=io.virtigo.stream\n", shown, StringComparison.Ordinal);
+        Assert.Contains("-device vmgenid,guid=auto\n", shown, StringComparison.Ordinal);
+        Assert.Contains("mac=52:54:00:00:00:02,host_mtu=1500,addr=0x19,", shown, StringComparison.Ordinal);
+        Assert.EndsWith("-incoming defer", shown, StringComparison.Ordinal);
     }
 
     [Fact]

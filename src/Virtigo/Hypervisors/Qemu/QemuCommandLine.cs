@@ -11,6 +11,15 @@ internal static class QemuCommandLine
     /// <summary>The most serial ports that a PC has.</summary>
     public const int MaxSerials = 4;
 
+    /// <summary>The most disks, and the most network cards.</summary>
+    public const int MaxDevices = 8;
+
+    // A guest names its devices by their places on the bus: a machine with more cards still finds its first where the installer found it.
+    private const int FirstDisk = 0x2;
+    private const int FirstNic = 0x3;
+    private const int MoreDisks = 0x10;
+    private const int MoreNics = 0x18;
+
     /// <summary>Where QEMU connects for its machine protocol.</summary>
     public static string QmpSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "qmp.sock");
 
@@ -19,6 +28,21 @@ internal static class QemuCommandLine
 
     /// <summary>Where QEMU connects the guest agent's channel.</summary>
     public static string AgentSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "agent.sock");
+
+    /// <summary>Where QEMU connects the channel for streams.</summary>
+    public static string ChannelSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "channel.sock");
+
+    /// <summary>Where QEMU takes a saved state from, or gives one to.</summary>
+    public static string StateSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "state.sock");
+
+    /// <summary>The node of a disk in QEMU's graph of block devices.</summary>
+    public static string DiskNode(int disk) => Invariant($"node{disk}");
+
+    /// <summary>The device of a disk.</summary>
+    public static string DiskDevice(int disk) => Invariant($"vdisk{disk}");
+
+    /// <summary>The id of a serial port's connection.</summary>
+    public static string SerialId(string name) => "serial-" + name;
 
     /// <summary>The arguments for a guest. It starts paused.</summary>
     /// <param name="config">The guest, already checked.</param>
@@ -33,24 +57,30 @@ internal static class QemuCommandLine
         .. Machine(config, accelerator),
         .. Kernel(config.Kernel),
         .. config.Disks.SelectMany(Disk),
-        .. Network(config),
+        .. config.Nics.SelectMany(Nic),
         .. config.Serials.SelectMany(serial => Serial(config, serial)),
-        .. config.AgentChannel ? Agent(config) : [],
+        .. Channels(config),
         "-chardev", Connect("qmp", QmpSocket(config)), "-mon", "chardev=qmp,mode=control",
         "-device", "virtio-rng-pci",
         "-device", "pvpanic-pci",
-        .. config.Display ? ["-device", "VGA"] : Array.Empty<string>(),
+        .. config.GenerationId ? ["-device", "vmgenid,guid=auto"] : Array.Empty<string>(),
+        .. config.Display ? ["-device", "VGA,vgamem_mb=4"] : Array.Empty<string>(),
+        .. config.SavedState is null ? Array.Empty<string>() : ["-incoming", "defer"],
     ];
 
     private static string[] Machine(GuestConfig config, Accelerator accelerator) =>
     [
-        "-machine", "pc,vmport=off",
+        "-machine", config.MemoryFile is null ? "pc,vmport=off" : "pc,vmport=off,memory-backend=memory",
+        .. config.MemoryFile is null ? Array.Empty<string>() : ["-object", Memory(config, config.MemoryFile)],
         "-accel", accelerator == Accelerator.Kvm ? "kvm" : Invariant($"tcg,tb-size={config.TranslationCacheMiB}"),
         "-cpu", config.CpuModel ?? (accelerator == Accelerator.Kvm ? "host" : "max"),
         "-smp", Invariant($"{config.Cpus}"),
         "-m", Invariant($"{config.MemoryMiB}M"),
         "-rtc", "base=utc",
     ];
+
+    private static string Memory(GuestConfig config, GuestMemoryFile file) => Invariant(
+        $"memory-backend-file,id=memory,size={config.MemoryMiB}M,share={(file.Shared ? "on" : "off")},mem-path={Escape(file.Path)}");
 
     private static string[] Kernel(KernelBoot? kernel) => kernel switch
     {
@@ -67,28 +97,31 @@ internal static class QemuCommandLine
         string serial = disk.Serial is null ? "" : ",serial=" + disk.Serial;
         return
         [
-            "-drive", Invariant($"if=none,id=disk{index},file={Escape(disk.Path)},format={format},cache={cache}{readOnly}"),
-            "-device", Invariant($"virtio-blk-pci,drive=disk{index},bootindex={index + 1}{serial}"),
+            "-drive", Invariant($"if=none,id=disk{index},node-name={DiskNode(index)},file={Escape(disk.Path)},format={format},cache={cache}{readOnly}"),
+            "-device", Invariant($"virtio-blk-pci,id={DiskDevice(index)},drive=disk{index},addr={Place(index, FirstDisk, MoreDisks)},bootindex={index + 1}{serial}"),
         ];
     }
 
-    private static string[] Network(GuestConfig config) => config.NetworkSocket is null
-        ? []
-        :
-        [
-            "-netdev", $"stream,id=net0,server=off,addr.type=unix,addr.path={Escape(config.NetworkSocket)}",
-            "-device", Invariant($"virtio-net-pci,netdev=net0,mac={config.Mac},host_mtu={config.Mtu},romfile="),
-        ];
+    private static string[] Nic(GuestNic nic, int index) =>
+    [
+        "-netdev", Invariant($"stream,id=net{index},server=off,addr.type=unix,addr.path={Escape(nic.Socket)}"),
+        "-device", Invariant($"virtio-net-pci,netdev=net{index},mac={nic.Mac},host_mtu={nic.Mtu},addr={Place(index, FirstNic, MoreNics)},romfile="),
+    ];
 
     private static string[] Serial(GuestConfig config, GuestSerial serial) =>
-        ["-chardev", Connect("serial-" + serial.Name, SerialSocket(config, serial)), "-serial", "chardev:serial-" + serial.Name];
+        ["-chardev", Connect(SerialId(serial.Name), SerialSocket(config, serial)), "-serial", "chardev:" + SerialId(serial.Name)];
 
-    private static string[] Agent(GuestConfig config) =>
+    private static string[] Channels(GuestConfig config) =>
     [
-        "-chardev", Connect("agent", AgentSocket(config)),
-        "-device", "virtio-serial-pci",
-        "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
+        .. config.AgentChannel || config.StreamChannel ? ["-device", "virtio-serial-pci"] : Array.Empty<string>(),
+        .. config.AgentChannel ? Port("agent", AgentSocket(config), "org.qemu.guest_agent.0") : [],
+        .. config.StreamChannel ? Port("channel", ChannelSocket(config), "io.virtigo.stream") : [],
     ];
+
+    private static string[] Port(string id, string socket, string name) =>
+        ["-chardev", Connect(id, socket), "-device", $"virtserialport,chardev={id},name={name}"];
+
+    private static string Place(int index, int first, int more) => Invariant($"0x{(index == 0 ? first : more + index):x}");
 
     private static string Connect(string id, string path) => $"socket,id={id},server=off,path={Escape(path)}";
 

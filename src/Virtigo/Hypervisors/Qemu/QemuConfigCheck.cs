@@ -19,12 +19,23 @@ internal static partial class QemuConfigCheck
         Expect(config, config.MemoryMiB is >= 16 and <= 16 << 20, $"it has {config.MemoryMiB} MiB of memory", "16 to 16777216");
         Expect(config, config.TranslationCacheMiB is >= 16 and <= 2048, $"its translation cache has {config.TranslationCacheMiB} MiB", "16 to 2048");
         Expect(config, config.CpuModel is null || CpuPattern().IsMatch(config.CpuModel), $"its processor is '{config.CpuModel}'", "a model of QEMU's");
-        Expect(config, config.Mtu is >= 68 and <= 65535, $"its network packets have {config.Mtu} bytes", "68 to 65535");
-        Expect(config, MacPattern().IsMatch(config.Mac), $"its network address is '{config.Mac}'", "six pairs of hexadecimal digits");
+        CheckNics(config);
         CheckSerials(config);
         CheckFiles(config);
+        CheckSavedState(config);
         CheckFolder(config);
         CheckSockets(config);
+    }
+
+    private static void CheckNics(GuestConfig config)
+    {
+        Expect(config, config.Nics.Count <= QemuCommandLine.MaxDevices,
+            $"it has {config.Nics.Count} network cards", $"at most {QemuCommandLine.MaxDevices} under QEMU");
+        foreach (GuestNic nic in config.Nics)
+        {
+            Expect(config, nic.Mtu is >= 68 and <= 65535, $"its network packets have {nic.Mtu} bytes", "68 to 65535");
+            Expect(config, MacPattern().IsMatch(nic.Mac), $"its network address is '{nic.Mac}'", "six pairs of hexadecimal digits");
+        }
     }
 
     private static void CheckSerials(GuestConfig config)
@@ -43,6 +54,8 @@ internal static partial class QemuConfigCheck
 
     private static void CheckFiles(GuestConfig config)
     {
+        Expect(config, config.Disks.Count <= QemuCommandLine.MaxDevices,
+            $"it has {config.Disks.Count} disks", $"at most {QemuCommandLine.MaxDevices} under QEMU");
         foreach (GuestDisk disk in config.Disks)
         {
             ExpectFile(config, "disk", disk.Path);
@@ -57,6 +70,20 @@ internal static partial class QemuConfigCheck
             {
                 ExpectFile(config, "initrd", kernel.InitrdPath);
             }
+        }
+    }
+
+    private static void CheckSavedState(GuestConfig config)
+    {
+        if (config.MemoryFile is { } memory)
+        {
+            Expect(config, Path.IsPathRooted(memory.Path), $"its memory is '{memory.Path}'", "an absolute path");
+        }
+
+        if (config.SavedState is { } state)
+        {
+            ExpectFile(config, "saved state", state);
+            ExpectFile(config, "memory", config.MemoryFile?.Path ?? "(none)");
         }
     }
 
@@ -81,9 +108,10 @@ internal static partial class QemuConfigCheck
             UnixListener.CheckLength(QemuCommandLine.SerialSocket(config, serial));
         }
 
-        if (config.NetworkSocket is { } network)
+        UnixListener.CheckLength(QemuCommandLine.ChannelSocket(config));
+        foreach (GuestNic nic in config.Nics)
         {
-            UnixListener.CheckLength(network);
+            UnixListener.CheckLength(nic.Socket);
         }
     }
 

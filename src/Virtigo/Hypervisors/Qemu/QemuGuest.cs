@@ -4,16 +4,17 @@ using Virtigo.Host;
 namespace Virtigo.Hypervisors.Qemu;
 
 /// <summary>One guest in one QEMU process of ours.</summary>
-internal sealed class QemuGuest : IGuest
+internal sealed partial class QemuGuest : IGuest
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
+    private readonly GuestConfig _config;
     private readonly ChildProcess _child;
     private readonly IReadOnlyList<SerialPort> _serials;
     private volatile bool _killed;
 
-    private QemuGuest(ChildProcess child, QmpClient qmp, QmpSubscription events, IReadOnlyList<SerialPort> serials, Stream? agent)
+    private QemuGuest(GuestConfig config, QemuLaunch launch, QmpSubscription events)
     {
-        (_child, Qmp, _serials, Agent) = (child, qmp, serials, agent);
+        (_config, _child, Qmp, _serials, Agent, Channel) = (config, launch.Child, launch.Qmp, launch.Serials, launch.Agent, launch.Channel);
         Exited = WatchAsync(events);
     }
 
@@ -26,10 +27,13 @@ internal sealed class QemuGuest : IGuest
     /// <inheritdoc/>
     public Stream? Agent { get; }
 
+    /// <inheritdoc/>
+    public Stream? Channel { get; }
+
     /// <summary>QEMU's machine protocol, for what the guest's interface does not cover.</summary>
     public QmpClient Qmp { get; }
 
-    /// <summary>Starts a guest; it runs when this returns.</summary>
+    /// <summary>Starts a guest; unless it is to stay paused, it runs when this returns.</summary>
     /// <param name="config">The guest.</param>
     /// <param name="accelerator">KVM or TCG.</param>
     /// <param name="cancellationToken">Ends the start.</param>
@@ -42,8 +46,17 @@ internal sealed class QemuGuest : IGuest
         try
         {
             await launch.Qmp.NegotiateAsync(cancellationToken);
-            var guest = new QemuGuest(launch.Child, launch.Qmp, events, launch.Serials, launch.Agent);
-            await launch.Qmp.ExecuteAsync("cont", null, cancellationToken);
+            if (config.SavedState is { } state)
+            {
+                await QemuState.LoadAsync(launch.Qmp, QemuCommandLine.StateSocket(config), state, cancellationToken);
+            }
+
+            var guest = new QemuGuest(config, launch, events);
+            if (!config.StartPaused)
+            {
+                await launch.Qmp.ExecuteAsync("cont", null, cancellationToken);
+            }
+
             return guest;
         }
         catch (Exception error) when (error is IOException or QmpException)
@@ -64,17 +77,8 @@ internal sealed class QemuGuest : IGuest
         ?? throw new ArgumentException($"The guest has no serial port '{name}'.", nameof(name));
 
     /// <inheritdoc/>
-    public async Task PowerButtonAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Qmp.ExecuteAsync("system_powerdown", null, cancellationToken);
-        }
-        catch (IOException error)
-        {
-            throw new VirtigoException(FailureKind.Guest, "The power button cannot be pressed: the guest has ended.", inner: error);
-        }
-    }
+    public Task PowerButtonAsync(CancellationToken cancellationToken) =>
+        CommandAsync("The power button cannot be pressed", "system_powerdown", null, cancellationToken);
 
     /// <inheritdoc/>
     public async Task KillAsync(CancellationToken cancellationToken)
@@ -89,9 +93,9 @@ internal sealed class QemuGuest : IGuest
     {
         await KillAsync(CancellationToken.None);
         await Qmp.DisposeAsync();
-        if (Agent is not null)
+        foreach (Stream? channel in (Stream?[])[Agent, Channel])
         {
-            await Agent.DisposeAsync();
+            await (channel?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
 
         await _child.DisposeAsync();

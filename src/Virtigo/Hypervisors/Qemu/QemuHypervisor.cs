@@ -17,6 +17,9 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
         MaxSerials = QemuCommandLine.MaxSerials,
         KernelBoot = true,
         AgentChannel = true,
+        StreamChannel = true,
+        Fork = true,
+        DiskFaults = true,
         SendKeys = true,
         Display = true,
     };

@@ -3,7 +3,8 @@ using Virtigo.Host;
 namespace Virtigo.Hypervisors.Qemu;
 
 /// <summary>A QEMU process that has connected to all our sockets; its guest is still paused.</summary>
-internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyList<SerialPort> Serials, Stream? Agent) : IAsyncDisposable
+internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyList<SerialPort> Serials, Stream? Agent, Stream? Channel)
+    : IAsyncDisposable
 {
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(60);
 
@@ -16,6 +17,7 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
             QemuCommandLine.QmpSocket(config),
             .. config.Serials.Select(serial => QemuCommandLine.SerialSocket(config, serial)),
             .. config.AgentChannel ? [QemuCommandLine.AgentSocket(config)] : Array.Empty<string>(),
+            .. config.StreamChannel ? [QemuCommandLine.ChannelSocket(config)] : Array.Empty<string>(),
         ];
         var listeners = new List<UnixListener>();
         var logs = new List<SerialLog?>();
@@ -29,7 +31,9 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
                 new ChildCommand(QemuCommandLine.Program, QemuCommandLine.Build(config, accelerator)), cancellationToken);
             await ConnectAsync(child, listeners, connections, cancellationToken);
             List<SerialPort> serials = [.. config.Serials.Select((serial, i) => new SerialPort(serial.Name, connections[i + 1], logs[i]))];
-            return new QemuLaunch(child, new QmpClient(connections[0]), serials, config.AgentChannel ? connections[^1] : null);
+            int channels = config.Serials.Count + 1;
+            return new QemuLaunch(child, new QmpClient(connections[0]), serials, config.AgentChannel ? connections[channels] : null,
+                config.StreamChannel ? connections[^1] : null);
         }
         catch
         {
@@ -69,9 +73,9 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
             await port.DisposeAsync();
         }
 
-        if (Agent is not null)
+        foreach (Stream? channel in (Stream?[])[Agent, Channel])
         {
-            await Agent.DisposeAsync();
+            await (channel?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
     }
 

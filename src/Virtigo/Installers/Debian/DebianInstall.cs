@@ -118,8 +118,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         Accelerator = job.Accelerator,
         Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
-        NetworkSocket = networkSocket,
-        Mtu = Mtu,
+        Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
         Serials =
         [
             new GuestSerial(ScreenPort) { LogFile = Path.Combine(job.LogFolder, ScreenName) },
