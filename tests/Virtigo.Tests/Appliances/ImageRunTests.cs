@@ -100,6 +100,7 @@ public sealed class ImageRunTests : IDisposable
             {
                 await agent.DisposeAsync();
                 await answering;
+                await base.DisposeAsync();
             }
         }
     }
