@@ -1,0 +1,103 @@
+using Virtigo.Hypervisors;
+
+namespace Virtigo.Machines;
+
+public sealed partial class Machine
+{
+    private static readonly TimeSpan s_bootLimit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromMinutes(3);
+
+    /// <summary>
+    /// Switches the machine on, from power-off, on the disks as they are. It is booting when this returns; commands and waits wait until
+    /// it answers. Does nothing to one that is on.
+    /// </summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when the host cannot start it.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _power.WaitAsync(cancellationToken);
+        try
+        {
+            if (State != MachineState.Off)
+            {
+                return;
+            }
+
+            await ReplaceAsync(await _config.Hypervisor.StartAsync(_config.Guest, cancellationToken));
+        }
+        finally
+        {
+            _power.Release();
+        }
+    }
+
+    /// <summary>Takes over a guest that runs already, such as a fork; the machine is off before.</summary>
+    /// <param name="guest">The guest, running; the machine disposes it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    internal async Task AttachAsync(IGuest guest, CancellationToken cancellationToken)
+    {
+        await _power.WaitAsync(cancellationToken);
+        try
+        {
+            await ReplaceAsync(guest);
+        }
+        finally
+        {
+            _power.Release();
+        }
+    }
+
+    /// <summary>Waits until the machine answers commands, at most six minutes.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.TimedOut"/> when it does not, <see cref="FailureKind.Guest"/> when it is off or ends.
+    /// </exception>
+    public Task WaitUntilReadyAsync(CancellationToken cancellationToken) => ShellAsync(Running(), cancellationToken);
+
+    /// <summary>Presses the power button and waits until the machine has switched itself off, at most three minutes.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.TimedOut"/> when it stays on, <see cref="FailureKind.Guest"/> when it is off or does not end cleanly.
+    /// </exception>
+    public async Task ShutdownAsync(CancellationToken cancellationToken)
+    {
+        await Running().Guest.PowerButtonAsync(cancellationToken);
+        await WaitForShutdownAsync(s_shutdownLimit, cancellationToken);
+    }
+
+    /// <summary>Waits until the machine has switched itself off.</summary>
+    /// <param name="limit">The limit on the reference machine.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.TimedOut"/> when it stays on, <see cref="FailureKind.Guest"/> when it does not end cleanly.
+    /// </exception>
+    public async Task WaitForShutdownAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        MachineRun run = _run ?? Running();
+        GuestExit exit = await WithinAsync(run, limit, token => run.Guest.Exited.WaitAsync(token),
+            waited => $"Machine {Name} did not switch itself off within {waited.TotalSeconds:0} s.", cancellationToken);
+        if (exit.Reason != GuestExitReason.GuestShutdown)
+        {
+            throw Ended(run, exit);
+        }
+    }
+
+    /// <summary>Pulls the plug: what the guest had not written to its disks is lost. Does nothing to a machine that is off.</summary>
+    public async Task PowerCutAsync(CancellationToken cancellationToken)
+    {
+        if (_run is { } run)
+        {
+            await run.Guest.KillAsync(cancellationToken);
+        }
+    }
+
+    private async Task ReplaceAsync(IGuest guest)
+    {
+        MachineRun? before = _run;
+        _run = new MachineRun(_config, guest);
+        if (before is not null)
+        {
+            await before.DisposeAsync();
+        }
+    }
+
+    private Task<IGuestShell> ShellAsync(MachineRun run, CancellationToken cancellationToken) => WithinAsync(run, s_bootLimit, run.ShellAsync,
+        waited => $"Machine {Name} did not answer within {waited.TotalSeconds:0} s.", cancellationToken);
+}
