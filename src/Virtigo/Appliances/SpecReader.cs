@@ -91,7 +91,8 @@ internal static class SpecReader
     /// <summary>The base of an archive as a URI that ends in a slash, so that paths can be joined to it.</summary>
     public static Uri MirrorUri(string text) => new(text.EndsWith('/') ? text : text + "/");
 
-    private static void BindMap(YamlMap map, IReadOnlyList<SpecKey> keys, string what, SettingValues values, SpecProblems problems)
+    /// <summary>Reads a mapping against a table of keys.</summary>
+    public static void BindMap(YamlMap map, IReadOnlyList<SpecKey> keys, string what, SettingValues values, SpecProblems problems)
     {
         foreach ((YamlText name, YamlItem value) in map.Entries)
         {

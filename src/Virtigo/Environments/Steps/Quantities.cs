@@ -29,11 +29,11 @@ internal static class Quantities
 
     /// <summary>A length of time; none is negative or longer than 7 days.</summary>
     public static TimeSpan? Duration(string text) =>
-        WithUnit(text, s_times) is { } seconds && seconds >= 0 && seconds <= s_longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
+        WithUnit(text, s_times) is { } seconds && seconds >= 0 && seconds <= s_longest.TotalSeconds ? Time(seconds) : null;
 
     /// <summary>A way through time, to either side.</summary>
     public static TimeSpan? Shift(string text) =>
-        WithUnit(text, s_times) is { } seconds && Math.Abs(seconds) <= s_farthest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
+        WithUnit(text, s_times) is { } seconds && Math.Abs(seconds) <= s_farthest.TotalSeconds ? Time(seconds) : null;
 
     /// <summary>A share from 0 to 1.</summary>
     public static double? Percent(string text) =>
@@ -62,6 +62,8 @@ internal static class Quantities
         { TotalSeconds: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.###}s"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0.###}ms"),
     };
+
+    private static TimeSpan Time(double seconds) => TimeSpan.FromTicks((long)Math.Round(seconds * TimeSpan.TicksPerSecond));
 
     private static bool Whole(double number) => Math.Abs(number) >= 1 && number == Math.Floor(number);
 

@@ -147,7 +147,7 @@ internal static class StepVerbs
 
     private static string Rates => "such as `1MB/s`, `10Mbit/s`";
 
-    private static SettingType Ports { get; } = new CountType(1, 65_535);
+    private static CountType Ports => new(1, 65_535);
 
     /// <summary>Why a name cannot be a machine's, as the rest of a sentence that starts with the name; null when it can.</summary>
     public static string? Reserved(string name) =>
