@@ -1,5 +1,4 @@
 using Virtigo.Hypervisors;
-using Virtigo.Machines;
 
 namespace Virtigo.Environments.Steps;
 
@@ -49,7 +48,7 @@ internal sealed record DiskStep : Step
     }
 
     public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
-        context.Target.SetDiskFaultAsync(Machine, Disk, Fault, cancellationToken);
+        context.Target.Machine(Machine).SetDiskFaultAsync(Disk, Fault, cancellationToken);
 }
 
 /// <summary>Sets, moves or bends a machine's clock.</summary>
@@ -88,11 +87,11 @@ internal sealed record ClockStep : Step
 
     public override Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
-        Machine machine = context.Target.Machine(Machine);
+        IStepMachine machine = context.Target.Machine(Machine);
         return (Set, Jump) switch
         {
             ({ } moment, _) => machine.SetClockAsync(moment, cancellationToken),
-            (_, { } jump) => machine.SetClockAsync(jump, cancellationToken),
+            (_, { } jump) => machine.MoveClockAsync(jump, cancellationToken),
             _ => machine.SkewClockAsync(Skew!.Value, cancellationToken),
         };
     }
@@ -131,7 +130,7 @@ internal sealed record KeysStep : Step
 
     public override async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
-        Machine machine = context.Target.Machine(Machine);
+        IStepMachine machine = context.Target.Machine(Machine);
         foreach (string chord in Press)
         {
             await machine.SendKeysAsync(chord, cancellationToken);

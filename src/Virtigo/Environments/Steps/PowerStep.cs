@@ -1,5 +1,3 @@
-using Virtigo.Machines;
-
 namespace Virtigo.Environments.Steps;
 
 /// <summary>What is done to a machine's power.</summary>
@@ -27,15 +25,5 @@ internal sealed record PowerStep : Step
     };
 
     public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
-        Task.WhenAll(Machines.Select(name => ActAsync(context.Target.Machine(name), cancellationToken)));
-
-    private Task ActAsync(Machine machine, CancellationToken cancellationToken) => Action switch
-    {
-        PowerAction.Start => machine.StartAsync(cancellationToken),
-        PowerAction.Shutdown => machine.ShutdownAsync(cancellationToken),
-        PowerAction.Reboot => machine.RebootAsync(cancellationToken),
-        PowerAction.PowerCut => machine.PowerCutAsync(cancellationToken),
-        PowerAction.Pause => machine.PauseAsync(cancellationToken),
-        _ => machine.ResumeAsync(cancellationToken),
-    };
+        Task.WhenAll(Machines.Select(name => context.Target.Machine(name).PowerAsync(Action, cancellationToken)));
 }

@@ -12,7 +12,7 @@ internal interface IStepTarget
     IReadOnlyList<string> MachineNames { get; }
 
     /// <summary>The machine of a name that was checked when the step was read.</summary>
-    Machine Machine(string name);
+    IStepMachine Machine(string name);
 
     /// <summary>Sets the fault of ways between machines, from now on.</summary>
     void SetFault(LinkSelector selector, LinkFault fault);
@@ -23,8 +23,49 @@ internal interface IStepTarget
     /// <summary>Cuts ways between machines in place of those cut before; none: there is no partition any more.</summary>
     void SetPartition(IReadOnlyList<LinkSelector> cuts);
 
-    /// <summary>Sets the fault of a machine's disk, counted from 0.</summary>
-    Task SetDiskFaultAsync(string machine, int disk, DiskFault fault, CancellationToken cancellationToken);
+}
+
+/// <summary>A machine as steps use it. Limits are those of the reference machine; the machine scales them.</summary>
+internal interface IStepMachine
+{
+    /// <summary>Runs a shell command, whatever its exit code.</summary>
+    Task<CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken);
+
+    /// <summary>Does something to its power; the clean actions and the start wait until they are done.</summary>
+    Task PowerAsync(PowerAction action, CancellationToken cancellationToken);
+
+    /// <summary>Waits until something is so in it.</summary>
+    Task WaitAsync(WaitKind kind, string text, int port, TimeSpan limit, CancellationToken cancellationToken);
+
+    /// <summary>Copies a file or tree of the host into it.</summary>
+    Task CopyInAsync(string from, string to, CancellationToken cancellationToken);
+
+    /// <summary>Copies a file or tree of it to the host.</summary>
+    Task CopyOutAsync(string from, string to, CancellationToken cancellationToken);
+
+    /// <summary>A picture of its screen, as PNG.</summary>
+    Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken);
+
+    /// <summary>Presses keys together, such as <c>ctrl-alt-delete</c>.</summary>
+    Task SendKeysAsync(string chord, CancellationToken cancellationToken);
+
+    /// <summary>Types a text.</summary>
+    Task TypeAsync(string text, CancellationToken cancellationToken);
+
+    /// <summary>Gives its kernel a SysRq command, by key or name.</summary>
+    Task SysRqAsync(string key, CancellationToken cancellationToken);
+
+    /// <summary>Sets its clock.</summary>
+    Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken);
+
+    /// <summary>Moves its clock.</summary>
+    Task MoveClockAsync(TimeSpan jump, CancellationToken cancellationToken);
+
+    /// <summary>Makes its clock go faster or slower, in parts per million.</summary>
+    Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken);
+
+    /// <summary>Sets the fault of a disk, counted from 0.</summary>
+    Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken);
 }
 
 /// <summary>What a step runs with.</summary>

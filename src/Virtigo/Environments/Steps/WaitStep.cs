@@ -1,5 +1,3 @@
-using Virtigo.Machines;
-
 namespace Virtigo.Environments.Steps;
 
 /// <summary>What is waited for in a machine.</summary>
@@ -57,18 +55,6 @@ internal sealed record WaitStep : Step
             };
     }
 
-    public override Task RunAsync(StepContext context, CancellationToken cancellationToken)
-    {
-        Machine machine = context.Target.Machine(Machine);
-        return Kind switch
-        {
-            WaitKind.Unit => machine.WaitForUnitAsync(Text, Within, cancellationToken),
-            WaitKind.Port => machine.WaitForPortAsync(Port, Within, cancellationToken),
-            WaitKind.ClosedPort => machine.WaitForClosedPortAsync(Port, Within, cancellationToken),
-            WaitKind.File => machine.WaitForFileAsync(Text, Within, cancellationToken),
-            WaitKind.Console => machine.WaitForConsoleAsync(Text, Within, cancellationToken),
-            WaitKind.Command => machine.WaitForCommandAsync(Text, Within, cancellationToken),
-            _ => machine.WaitForShutdownAsync(Within, cancellationToken),
-        };
-    }
+    public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
+        context.Target.Machine(Machine).WaitAsync(Kind, Text, Port, Within, cancellationToken);
 }
