@@ -30,7 +30,7 @@ internal static class BuildVerb
         {
             long start = host.Clock.GetTimestamp();
             ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), cancellationToken);
-            AppliancePlan plan = await Targets.PlanBuildAsync(run, spec, Builder(run), cancellationToken);
+            AppliancePlan plan = await Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
             if (run.Value(answers))
             {
                 run.Host.Data.Write(ApplianceBuilder.Answers(plan));

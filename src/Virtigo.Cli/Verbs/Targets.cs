@@ -28,30 +28,6 @@ internal static class Targets
     public static Task<AppliancePlan> PlanAsync(Invocation run, ApplianceSpec spec, CancellationToken cancellationToken) =>
         new AppliancePlanner(HostPlanning.On(run.Host.Paths, run.Options.Archives(run))).PlanAsync(spec, cancellationToken);
 
-    /// <summary>
-    /// The plan of a build. What the cache knows of the archive is enough when it leads to an image that is in the store:
-    /// then nobody has to be asked.
-    /// </summary>
-    public static async Task<AppliancePlan> PlanBuildAsync(
-        Invocation run, ApplianceSpec spec, ApplianceBuilder builder, CancellationToken cancellationToken)
-    {
-        try
-        {
-            PlannerEnvironment cached = HostPlanning.On(run.Host.Paths, run.Options.Archives(run) with { Offline = true });
-            AppliancePlan plan = await new AppliancePlanner(cached).PlanAsync(spec, cancellationToken);
-            if (builder.Built(plan) is not null)
-            {
-                return plan;
-            }
-        }
-        catch (VirtigoException unknown) when (unknown.Kind is FailureKind.Archive or FailureKind.Trust)
-        {
-            // Nothing cached that would do: the archive is asked.
-        }
-
-        return await PlanAsync(run, spec, cancellationToken);
-    }
-
     private static IEnumerable<string> Candidates() =>
         Directory.EnumerateFiles(".").Select(Path.GetFileName).OfType<string>()
             .Where(file => file.EndsWith(".yml", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal))

@@ -25,7 +25,7 @@ internal static class TryVerb
             string yaml = await ReadExampleAsync(cancellationToken);
             run.People($"{Example}:\n{yaml}");
             ApplianceSpec spec = ApplianceSpec.Parse(yaml, Example);
-            AppliancePlan plan = await Targets.PlanBuildAsync(run, spec, BuildVerb.Builder(run), cancellationToken);
+            AppliancePlan plan = await BuildVerb.Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
             var how = new BuildOptions
             {
                 Offline = run.Value(options.Offline),

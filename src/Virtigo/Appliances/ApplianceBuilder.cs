@@ -58,6 +58,32 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return new BuildResult(image, AlreadyBuilt: draft is null, log.Elapsed);
     }
 
+    /// <summary>
+    /// The plan of a build. What the cache knows of the archive is enough when it leads to an image that is in the store: then nobody is asked.
+    /// </summary>
+    /// <param name="spec">What the user wrote.</param>
+    /// <param name="archives">How archives are used.</param>
+    /// <param name="cancellationToken">Ends the planning.</param>
+    /// <exception cref="VirtigoException">The plan cannot be made; see <see cref="AppliancePlanner.PlanAsync"/>.</exception>
+    public async Task<AppliancePlan> PlanAsync(ApplianceSpec spec, ArchiveOptions archives, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(archives);
+        try
+        {
+            AppliancePlan plan = await new AppliancePlanner(HostPlanning.On(paths, archives with { Offline = true })).PlanAsync(spec, cancellationToken);
+            if (Built(plan) is not null)
+            {
+                return plan;
+            }
+        }
+        catch (VirtigoException unknown) when (unknown.Kind is FailureKind.Archive or FailureKind.Trust)
+        {
+            // Nothing cached that would do: the archive is asked.
+        }
+
+        return await new AppliancePlanner(HostPlanning.On(paths, archives)).PlanAsync(spec, cancellationToken);
+    }
+
     /// <summary>The answers that the installer would be given, without secrets.</summary>
     /// <param name="plan">What would be built.</param>
     /// <returns>The text of a preseed file, each answer with its reason.</returns>

@@ -36,7 +36,24 @@ internal static class SpecReader
         SettingValues values = Bind(yaml, SpecKeys.All, OriginKind.Spec, "a spec", problems);
         CheckAccounts(values, problems);
         problems.ThrowIfAny(SchemaHint);
-        return new ApplianceSpec(named)
+        return Make(named, values, values.Redact(yaml, SpecReference.Flatten(SpecKeys.All)));
+    }
+
+    /// <summary>Reads a spec that is written inside another file.</summary>
+    /// <param name="map">The spec.</param>
+    /// <param name="keys">The keys it may have, of <see cref="SpecKeys.All"/>.</param>
+    /// <param name="name">Makes the appliance's name of its packages.</param>
+    /// <param name="problems">What is wrong is added here; the result is of use only if nothing was.</param>
+    public static ApplianceSpec FromMap(YamlMap map, IReadOnlyList<SpecKey> keys, Func<IReadOnlyList<string>, Setting<string>> name, SpecProblems problems)
+    {
+        var values = new SettingValues(problems.File, OriginKind.Spec);
+        BindMap(map, keys, "a machine", values, problems);
+        CheckAccounts(values, problems);
+        return Make(name(values.Get<IReadOnlyList<string>>("packages")?.Value ?? []), values, redactedText: "");
+    }
+
+    private static ApplianceSpec Make(Setting<string> named, SettingValues values, string redactedText) =>
+        new(named)
         {
             Distribution = values.Get<string>("distro"),
             Release = values.Get<string>("release"),
@@ -53,9 +70,8 @@ internal static class SpecReader
             Keyboard = values.Get<string>("keyboard"),
             User = UserOf(values),
             Root = RootOf(values),
-            RedactedText = values.Redact(yaml, SpecReference.Flatten(SpecKeys.All)),
+            RedactedText = redactedText,
         };
-    }
 
     /// <summary>Reads the text against a table of keys; what is wrong is added to the problems.</summary>
     public static SettingValues Bind(string yaml, IReadOnlyList<SpecKey> keys, OriginKind kind, string what, SpecProblems problems)
@@ -91,7 +107,7 @@ internal static class SpecReader
     /// <summary>The base of an archive as a URI that ends in a slash, so that paths can be joined to it.</summary>
     public static Uri MirrorUri(string text) => new(text.EndsWith('/') ? text : text + "/");
 
-    /// <summary>Reads a mapping against a table of keys.</summary>
+    /// <summary>Reads a mapping against a table of keys; what is wrong is added to the problems.</summary>
     public static void BindMap(YamlMap map, IReadOnlyList<SpecKey> keys, string what, SettingValues values, SpecProblems problems)
     {
         foreach ((YamlText name, YamlItem value) in map.Entries)

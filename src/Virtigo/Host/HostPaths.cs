@@ -41,6 +41,12 @@ public sealed class HostPaths
     /// <summary>The image store.</summary>
     public string Images => Path.Combine(Data, "images");
 
+    /// <summary>Snapshots of environments: made again when they are missing.</summary>
+    public string Snapshots => Path.Combine(Data, "snapshots");
+
+    /// <summary>What running environments have reserved of the host's memory.</summary>
+    public string Budget => Path.Combine(State, "budget");
+
     /// <summary>Work in progress, on the same file system as the images so that sealing is a rename.</summary>
     public string Work => Path.Combine(Data, "work");
 

@@ -40,8 +40,8 @@ public sealed record GuestConfig
     public GuestMemoryFile? MemoryFile { get; init; }
 
     /// <summary>
-    /// A state of <see cref="IGuest.SaveStateAsync"/> that the guest begins with instead of booting; null to boot. Its
-    /// <see cref="MemoryFile"/> holds the memory of that moment, and everything but paths is configured as it was then.
+    /// A state of <see cref="IGuest.SaveStateAsync"/> that the guest begins with instead of booting; null to boot. If the other guest's memory
+    /// was in a shared file, <see cref="MemoryFile"/> is that file; if not, it is null. Everything but paths is configured as it was then.
     /// </summary>
     public string? SavedState { get; init; }
 

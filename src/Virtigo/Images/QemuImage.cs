@@ -25,6 +25,16 @@ internal static class QemuImage
             ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", Path.GetFullPath(diskPath), Path.GetFullPath(path)],
             $"The overlay {path} could not be made.", null, cancellationToken);
 
+    /// <summary>Makes an overlay of a disk that is not there yet.</summary>
+    /// <param name="diskPath">Where the disk to begin from will be, qcow2; absolute.</param>
+    /// <param name="bytes">The size that a guest sees, in bytes.</param>
+    /// <param name="path">The overlay to make.</param>
+    /// <param name="cancellationToken">Ends the making.</param>
+    public static Task CreateOverlayUnseenAsync(string diskPath, long bytes, string path, CancellationToken cancellationToken) =>
+        RunAsync(
+            ["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", diskPath, Path.GetFullPath(path), bytes.ToString(CultureInfo.InvariantCulture)],
+            $"The overlay {path} could not be made.", null, cancellationToken);
+
     /// <summary>Runs <c>qemu-img</c>; it is killed when the token is cancelled or Virtigo ends.</summary>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="failure">What to say did not work.</param>

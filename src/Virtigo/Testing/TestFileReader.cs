@@ -13,8 +13,7 @@ internal static class TestFileReader
     // What stands in the same file and is read into the environment's definition.
     private static readonly SpecKey[] s_environment =
     [
-        .. ((string[])["machines", "networks", "ready", "egress", "forward"])
-            .Select(key => new SpecKey(key, new WholeType("part of the environment"), "", "", "", key + ": …")),
+        .. EnvironmentKeys.All.Select(key => key with { Type = new WholeType("part of the environment") }),
     ];
 
     public static TestFile Parse(string yaml, string file)

@@ -85,15 +85,3 @@ internal static class TestKeys
         schema.WriteEndObject();
     }
 }
-
-/// <summary>Any value; what it must be is checked by whoever reads it.</summary>
-/// <param name="name">The type in a few words.</param>
-/// <param name="writeSchema">Describes it to an editor; null: anything goes.</param>
-internal sealed class WholeType(string name, Action<Utf8JsonWriter>? writeSchema = null) : SettingType
-{
-    public override string Name => name;
-
-    public override object? Read(YamlItem item, SpecKey key, SpecProblems problems) => item;
-
-    public override void WriteSchema(Utf8JsonWriter schema) => writeSchema?.Invoke(schema);
-}

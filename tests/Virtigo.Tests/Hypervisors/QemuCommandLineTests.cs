@@ -33,7 +33,8 @@ public sealed class QemuCommandLineTests
         -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
         -S
         -no-reboot
-        -machine pc,vmport=off
+        -machine pc,vmport=off,memory-backend=memory
+        -object memory-backend-ram,id=memory,size=1024M
         -accel tcg,tb-size=512
         -cpu max
         -smp 1

@@ -34,7 +34,7 @@ public sealed class QemuConfigCheckTests : IDisposable
             _good with { Nics = [new GuestNic("/n") { Mtu = 1 }] },
             _good with { Nics = [.. Enumerable.Repeat(new GuestNic("/n"), 9)] },
             _good with { MemoryFile = new GuestMemoryFile("relative", true) },
-            _good with { SavedState = "/bin/sh" },
+            _good with { SavedState = "relative" },
             _good with { CpuModel = "max -monitor stdio" },
             _good with { TranslationCacheMiB = 1 << 20 },
             _good with { WorkDirectory = "relative" },

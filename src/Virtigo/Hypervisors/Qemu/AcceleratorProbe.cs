@@ -23,13 +23,13 @@ internal static class AcceleratorProbe
         string boot = (await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id", cancellationToken)).Trim();
         string root = Path.Combine(paths.Cache, "accelerator");
         string answer = Path.Combine(root, boot, await KeyAsync(kernelPath, device, cancellationToken) + ".json");
-        if (await ReadAsync(answer, cancellationToken) is { } known)
+        if (Parse(answer) is { } known)
         {
             return known;
         }
 
         using FileLock onlyOne = await FileLock.AcquireAsync(Path.Combine(root, "lock"), null, cancellationToken);
-        if (await ReadAsync(answer, cancellationToken) is { } meanwhile)
+        if (Parse(answer) is { } meanwhile)
         {
             return meanwhile;
         }
@@ -39,6 +39,29 @@ internal static class AcceleratorProbe
         string json = JsonSerializer.Serialize(AcceleratorRecord.From(report), AcceleratorJson.Default.AcceleratorRecord);
         await AtomicFile.WriteTextAsync(answer, json, cancellationToken);
         return report;
+    }
+
+    /// <summary>The newest answer since the host booted, whatever the kernel, or null.</summary>
+    /// <param name="paths">Where answers are cached.</param>
+    public static AcceleratorReport? Remembered(HostPaths paths)
+    {
+        string folder = Path.Combine(paths.Cache, "accelerator", File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
+        return !Directory.Exists(folder) ? null
+            : new DirectoryInfo(folder).EnumerateFiles("*.json").OrderByDescending(file => file.LastWriteTimeUtc)
+                .Select(file => Parse(file.FullName)).FirstOrDefault(report => report is not null);
+    }
+
+    private static AcceleratorReport? Parse(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            return JsonSerializer.Deserialize(file, AcceleratorJson.Default.AcceleratorRecord)?.ToReport();
+        }
+        catch (Exception error) when (error is IOException or JsonException)
+        {
+            return null;
+        }
     }
 
     private static async Task<AcceleratorReport> RunAsync(string kernelPath, KvmDevice device, HostPaths paths, CancellationToken cancellationToken)
@@ -69,20 +92,6 @@ internal static class AcceleratorProbe
         await using FileStream kernel = File.OpenRead(kernelPath);
         string hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(kernel, cancellationToken));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{version}\n{hash}\n{device.Reason}")));
-    }
-
-    private static async Task<AcceleratorReport?> ReadAsync(string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using FileStream file = File.OpenRead(path);
-            AcceleratorRecord? record = await JsonSerializer.DeserializeAsync(file, AcceleratorJson.Default.AcceleratorRecord, cancellationToken);
-            return record?.ToReport();
-        }
-        catch (Exception error) when (error is IOException or JsonException)
-        {
-            return null;
-        }
     }
 
     private static void ForgetEarlierBoots(string root, string boot)

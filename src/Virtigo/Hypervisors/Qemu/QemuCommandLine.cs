@@ -70,8 +70,8 @@ internal static class QemuCommandLine
 
     private static string[] Machine(GuestConfig config, Accelerator accelerator) =>
     [
-        "-machine", config.MemoryFile is null ? "pc,vmport=off" : "pc,vmport=off,memory-backend=memory",
-        .. config.MemoryFile is null ? Array.Empty<string>() : ["-object", Memory(config, config.MemoryFile)],
+        "-machine", "pc,vmport=off,memory-backend=memory",
+        "-object", Memory(config),
         "-accel", accelerator == Accelerator.Kvm ? "kvm" : Invariant($"tcg,tb-size={config.TranslationCacheMiB}"),
         "-cpu", config.CpuModel ?? (accelerator == Accelerator.Kvm ? "host" : "max"),
         "-smp", Invariant($"{config.Cpus}"),
@@ -79,8 +79,10 @@ internal static class QemuCommandLine
         "-rtc", "base=utc",
     ];
 
-    private static string Memory(GuestConfig config, GuestMemoryFile file) => Invariant(
-        $"memory-backend-file,id=memory,size={config.MemoryMiB}M,share={(file.Shared ? "on" : "off")},mem-path={Escape(file.Path)}");
+    // One name for both kinds: a state saved with the one can be loaded with the other.
+    private static string Memory(GuestConfig config) => config.MemoryFile is { } file
+        ? Invariant($"memory-backend-file,id=memory,size={config.MemoryMiB}M,share={(file.Shared ? "on" : "off")},mem-path={Escape(file.Path)}")
+        : Invariant($"memory-backend-ram,id=memory,size={config.MemoryMiB}M");
 
     private static string[] Kernel(KernelBoot? kernel) => kernel switch
     {

@@ -83,7 +83,10 @@ internal static partial class QemuConfigCheck
         if (config.SavedState is { } state)
         {
             ExpectFile(config, "saved state", state);
-            ExpectFile(config, "memory", config.MemoryFile?.Path ?? "(none)");
+            if (config.MemoryFile is not null)
+            {
+                ExpectFile(config, "memory", config.MemoryFile.Path);
+            }
         }
     }
 

@@ -48,7 +48,7 @@ internal sealed partial class QemuGuest : IGuest
             await launch.Qmp.NegotiateAsync(cancellationToken);
             if (config.SavedState is { } state)
             {
-                await QemuState.LoadAsync(launch.Qmp, QemuCommandLine.StateSocket(config), state, cancellationToken);
+                await QemuState.LoadAsync(launch.Qmp, QemuCommandLine.StateSocket(config), state, config.MemoryFile is not null, cancellationToken);
             }
 
             var guest = new QemuGuest(config, launch, events);

@@ -32,6 +32,9 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) =>
         _report = await AcceleratorProbe.ProbeAsync(kernelPath, paths, cancellationToken);
 
+    /// <summary>What a probe found on this host since it booted, or null when none was made: nothing is started.</summary>
+    internal AcceleratorReport? Remembered() => _report ??= AcceleratorProbe.Remembered(paths);
+
     /// <inheritdoc/>
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
     {

@@ -25,6 +25,9 @@ internal static class QemuState
     {
         using QmpSubscription events = qmp.Subscribe();
         await SetCapabilitiesAsync(qmp, withoutMemory, cancellationToken);
+
+        // QEMU's default is meant for networks between hosts.
+        await qmp.ExecuteAsync("migrate-set-parameters", writer => writer.WriteNumber("max-bandwidth", 1L << 40), cancellationToken);
         try
         {
             using var listener = new UnixListener(socket);
@@ -45,13 +48,14 @@ internal static class QemuState
     /// <param name="qmp">The QEMU, started with <c>-incoming defer</c>.</param>
     /// <param name="socket">A path for a socket; gone when this returns.</param>
     /// <param name="path">The state.</param>
+    /// <param name="withoutMemory">The memory is not in the state, but in the guest's memory file.</param>
     /// <param name="cancellationToken">Ends the loading.</param>
     /// <exception cref="IOException">QEMU ended, or cannot use the state.</exception>
     /// <exception cref="QmpException">QEMU refused.</exception>
-    public static async Task LoadAsync(QmpClient qmp, string socket, string path, CancellationToken cancellationToken)
+    public static async Task LoadAsync(QmpClient qmp, string socket, string path, bool withoutMemory, CancellationToken cancellationToken)
     {
         using QmpSubscription events = qmp.Subscribe();
-        await SetCapabilitiesAsync(qmp, withoutMemory: true, cancellationToken);
+        await SetCapabilitiesAsync(qmp, withoutMemory, cancellationToken);
         try
         {
             await qmp.ExecuteAsync("migrate-incoming", writer => writer.WriteString("uri", "unix:" + socket), cancellationToken);

@@ -1,0 +1,74 @@
+using Virtigo.Appliances;
+using Virtigo.Archives;
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+
+namespace Virtigo.Environments;
+
+/// <summary>Where and how environments are made.</summary>
+public sealed record EnvironmentOptions
+{
+    /// <summary>Virtigo's directories. Default: this user's.</summary>
+    public HostPaths Paths { get; init; } = HostPaths.FromEnvironment();
+
+    /// <summary>Make no request to a network; what is not in the cache is an error. Default: false.</summary>
+    public bool Offline { get; init; }
+
+    /// <summary>Accept archives whose Release file expired. Default: false.</summary>
+    public bool AllowExpired { get; init; }
+
+    /// <summary>The accelerator to use. Default: the best that was proven here.</summary>
+    public Accelerator Accelerator { get; init; }
+
+    /// <summary>The clock. Default: the system's.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The command that repeats what is done, quoted for a shell, for reports of failures.</summary>
+    public string RerunCommand { get; init; } = "virtigo up";
+}
+
+/// <summary>An environment that a file describes; nothing of it runs.</summary>
+public sealed class EnvironmentDefinition
+{
+    private readonly string _path;
+
+    internal EnvironmentDefinition(string path) => _path = path;
+
+    /// <summary>
+    /// Makes the environment ready, once: builds the images that are missing, boots all machines, does the <c>ready</c> steps, and saves it.
+    /// The next call with the same file finds it saved and boots nothing.
+    /// </summary>
+    /// <param name="options">Where and how; null for the defaults.</param>
+    /// <param name="progress">Told of everything that happens, from any thread; null for nobody.</param>
+    /// <param name="cancellationToken">Ends it; nothing half-made remains.</param>
+    /// <returns>The ready environment, to be forked.</returns>
+    /// <exception cref="VirtigoException">The file is wrong, an image cannot be built, a machine does not come up, a step fails, the host lacks something.</exception>
+    public async Task<EnvironmentSnapshot> PrepareAsync(
+        EnvironmentOptions? options = null, IProgress<BuildEvent>? progress = null, CancellationToken cancellationToken = default) =>
+        await PrepareAsync(await EnvironmentReader.LoadAsync(_path, cancellationToken), options ?? new EnvironmentOptions(), progress, cancellationToken);
+
+    /// <summary>Starts the environment: a fork of the one that <see cref="PrepareAsync"/> makes ready.</summary>
+    /// <param name="cancellationToken">Ends it; nothing remains.</param>
+    /// <returns>The running environment; disposing it destroys it.</returns>
+    /// <inheritdoc cref="PrepareAsync" path="/exception"/>
+    public async Task<VirtualEnvironment> StartAsync(CancellationToken cancellationToken = default)
+    {
+        using EnvironmentSnapshot ready = await PrepareAsync(cancellationToken: cancellationToken);
+        return await ready.ForkAsync(cancellationToken);
+    }
+
+    /// <summary>Makes an environment ready that was read already.</summary>
+    internal static async Task<EnvironmentSnapshot> PrepareAsync(
+        EnvironmentSpec spec, EnvironmentOptions options, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
+    {
+        var hypervisor = new Hypervisors.Qemu.QemuHypervisor(options.Paths);
+        EnvironmentPlan plan = await new EnvironmentPlanner(hypervisor, options, progress).PlanAsync(spec, cancellationToken);
+        AcceleratorReport? known = hypervisor.Remembered();
+        var host = new EnvironmentHost(options.Paths, hypervisor, options.Clock)
+        {
+            Accelerator = EnvironmentPlanner.Chosen(options, known),
+            Speed = known?.Speed ?? HostSpeed.OfReference,
+        };
+        return await new EnvironmentPreparation(host, plan, new PreparationLog(options.Clock, progress)).RunAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,101 @@
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Networks;
+
+namespace Virtigo.Environments;
+
+/// <summary>Every file of one running environment on the host: sockets, disks, logs. Nothing else builds such a path. Disposing removes them.</summary>
+internal sealed class EnvironmentFolder : IDisposable
+{
+    /// <summary>The serial port that is a machine's console.</summary>
+    public const string Console = "console";
+
+    // Forks are many and short: a smaller cache of translated code is soon full of what a test runs.
+    private const int TranslationCacheMiB = 256;
+
+    private readonly SocketFolder _sockets;
+    private readonly WorkFolder _work;
+
+    private EnvironmentFolder(SocketFolder sockets, WorkFolder work) => (_sockets, _work) = (sockets, work);
+
+    /// <summary>Makes the folders of one environment.</summary>
+    public static EnvironmentFolder Create(HostPaths paths)
+    {
+        SocketFolder sockets = SocketFolder.Create(paths);
+        try
+        {
+            return new EnvironmentFolder(sockets, WorkFolder.Create(paths, "environment"));
+        }
+        catch
+        {
+            sockets.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The folder for files that go with the environment.</summary>
+    public string Work => _work.Path;
+
+    /// <summary>A machine's disk.</summary>
+    public string Disk(MachinePlan machine) => Path.Combine(Work, $"disk-{machine.Name}.qcow2");
+
+    /// <summary>What a machine's console says.</summary>
+    public string ConsoleLog(string machine) => Path.Combine(Work, $"console-{machine}.log");
+
+    /// <summary>The machines' places on the networks.</summary>
+    public IReadOnlyList<SwitchNetwork> Networks(EnvironmentPlan plan, SwitchEgress? egress) =>
+    [
+        .. plan.Networks.Select(network => new SwitchNetwork(network.Name, network.Subnet, network.Ipv6Prefix, network.Mtu,
+            [
+                .. from machine in plan.Machines.Index()
+                   from nic in machine.Item.Nics.Index()
+                   where nic.Item.Network == network.Name
+                   select new SwitchPort(machine.Item.Name, nic.Item.Mac, nic.Item.Address, nic.Item.Ipv6, NicSocket(machine.Index, nic.Index)),
+            ])
+            {
+                Domain = Appliances.SpecKeys.DefaultDomain,
+                Egress = egress,
+            }),
+    ];
+
+    /// <summary>A machine as it starts from power-off.</summary>
+    public GuestConfig Guest(EnvironmentHost host, EnvironmentPlan plan, int machine)
+    {
+        MachinePlan what = plan.Machines[machine];
+        return new GuestConfig
+        {
+            Name = what.Name,
+            WorkDirectory = MachineFolder(machine),
+            Cpus = what.Cpus,
+            MemoryMiB = what.MemoryMiB,
+            Accelerator = host.Accelerator,
+            TranslationCacheMiB = TranslationCacheMiB,
+            AgentChannel = true,
+            StreamChannel = true,
+            GenerationId = true,
+            Display = true,
+            RestartOnReset = true,
+            Disks = [new GuestDisk(Disk(what), DiskFormat.Qcow2) { Unsafe = true }],
+            Nics =
+            [
+                .. what.Nics.Index().Select(nic => new GuestNic(NicSocket(machine, nic.Index), nic.Item.Mac.ToString())
+                {
+                    Mtu = plan.Networks.First(network => network.Name == nic.Item.Network).Mtu,
+                }),
+            ],
+            Serials = [new GuestSerial(Console) { LogFile = ConsoleLog(what.Name) }],
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _work.Dispose();
+        _sockets.Dispose();
+    }
+
+    // Numbers, not names: a unix socket's path must be short.
+    private string MachineFolder(int machine) => Path.Combine(_sockets.Path, FormattableString.Invariant($"{machine}"));
+
+    private string NicSocket(int machine, int nic) => Path.Combine(_sockets.Path, FormattableString.Invariant($"{machine}-net{nic}.sock"));
+}

@@ -1,0 +1,20 @@
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+
+namespace Virtigo.Environments;
+
+/// <summary>Where and on what environments run.</summary>
+/// <param name="Paths">Virtigo's directories.</param>
+/// <param name="Hypervisor">What runs the machines.</param>
+/// <param name="Clock">The clock of the host.</param>
+internal sealed record EnvironmentHost(HostPaths Paths, IHypervisor Hypervisor, TimeProvider Clock)
+{
+    /// <summary>The memory that environments share.</summary>
+    public HostBudget Budget { get; init; } = new(Paths, Clock);
+
+    /// <summary>What guests run on.</summary>
+    public Accelerator Accelerator { get; init; } = Accelerator.Tcg;
+
+    /// <summary>Scales limits.</summary>
+    public HostSpeed Speed { get; init; } = HostSpeed.OfReference;
+}

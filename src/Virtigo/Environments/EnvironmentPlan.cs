@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Virtigo.Images;
+using Virtigo.Networks;
+
+namespace Virtigo.Environments;
+
+/// <summary>An environment with everything decided: which image each machine is a copy of, and its place on every network.</summary>
+internal sealed record EnvironmentPlan
+{
+    /// <summary>Counts up when snapshots made by an older Virtigo can no longer be used.</summary>
+    private const int Format = 1;
+
+    /// <summary>What was written.</summary>
+    public required EnvironmentSpec Spec { get; init; }
+
+    /// <summary>The machines, in the order of the file.</summary>
+    public required IReadOnlyList<MachinePlan> Machines { get; init; }
+
+    /// <summary>The networks, in the order of the file.</summary>
+    public required IReadOnlyList<NetworkPlan> Networks { get; init; }
+
+    /// <summary>What the machines run on: the hypervisor's version and accelerator, and the processor if it shows through.</summary>
+    public required string Platform { get; init; }
+
+    /// <summary>
+    /// SHA-256, in lower-case hexadecimal, over everything that shows in a snapshot: images, sizes, networks, the <c>ready</c> steps, the
+    /// hypervisor, and what this Virtigo puts into machines.
+    /// </summary>
+    public string Key => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Parts()))));
+
+    private IEnumerable<string> Parts()
+    {
+        yield return Format.ToString(CultureInfo.InvariantCulture);
+        yield return Platform;
+        yield return MachineSetup.Version;
+        yield return Spec.ReadyText;
+        yield return string.Join(' ', Spec.Egress);
+        foreach (NetworkPlan network in Networks)
+        {
+            yield return FormattableString.Invariant($"{network.Name} {network.Subnet} {network.Mtu}");
+        }
+
+        foreach (MachinePlan machine in Machines)
+        {
+            yield return FormattableString.Invariant($"{machine.Name} {machine.Image.Key} {machine.MemoryMiB} {machine.Cpus}");
+            foreach (NicPlan nic in machine.Nics)
+            {
+                yield return FormattableString.Invariant($"{nic.Network} {nic.Mac} {nic.Address} {nic.Ipv6}");
+            }
+        }
+    }
+}
+
+/// <summary>A machine with everything decided.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Image">The image that it is a copy of.</param>
+/// <param name="MemoryMiB">Its memory.</param>
+/// <param name="Cpus">The number of its processors.</param>
+/// <param name="Nics">Its network cards.</param>
+internal sealed record MachinePlan(string Name, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics);
+
+/// <summary>A network card with everything decided.</summary>
+/// <param name="Network">The network.</param>
+/// <param name="Mac">Its Ethernet address.</param>
+/// <param name="Address">Its IPv4 address.</param>
+/// <param name="Ipv6">Its IPv6 address.</param>
+internal sealed record NicPlan(string Network, MacAddress Mac, Ipv4Address Address, System.Net.IPAddress Ipv6);
+
+/// <summary>A network with everything decided.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Subnet">Its IPv4 addresses; the first host is the network's own services.</param>
+/// <param name="Ipv6Prefix">Its IPv6 addresses, 64 bits of prefix.</param>
+/// <param name="Mtu">The largest packet, in bytes.</param>
+internal sealed record NetworkPlan(string Name, Ipv4Subnet Subnet, string Ipv6Prefix, int Mtu);

@@ -1,0 +1,72 @@
+using System.Security.Cryptography;
+using System.Text;
+using Virtigo.Appliances;
+using Virtigo.Archives;
+using Virtigo.Hypervisors;
+using Virtigo.Images;
+
+namespace Virtigo.Environments;
+
+/// <summary>Decides everything about an environment, and has the images built that are missing.</summary>
+/// <param name="hypervisor">What the machines will run on.</param>
+/// <param name="options">Where and how.</param>
+/// <param name="progress">Told what happens; null for nobody.</param>
+internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervisor, EnvironmentOptions options, IProgress<BuildEvent>? progress)
+{
+    /// <summary>Makes the plan.</summary>
+    /// <exception cref="VirtigoException">An appliance cannot be built, or addresses clash.</exception>
+    public async Task<EnvironmentPlan> PlanAsync(EnvironmentSpec spec, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<NetworkPlan> networks = AddressPlanner.Networks(spec);
+        Dictionary<string, IReadOnlyList<NicPlan>> nics = AddressPlanner.Nics(spec, networks);
+        var builder = new ApplianceBuilder(options.Paths, hypervisor, options.Clock);
+        var archives = new ArchiveOptions { Offline = options.Offline, AllowExpired = options.AllowExpired, Clock = options.Clock };
+        var images = new Dictionary<string, StoredImage>();
+        var machines = new List<MachinePlan>();
+        foreach (MachineSpec machine in spec.Machines)
+        {
+            AppliancePlan plan = await builder.PlanAsync(machine.Appliance, archives, cancellationToken);
+            if (!images.TryGetValue(plan.Fingerprint, out StoredImage? image))
+            {
+                image = await BuildAsync(builder, machine.Appliance, plan, cancellationToken);
+                images.Add(plan.Fingerprint, image);
+            }
+
+            machines.Add(new MachinePlan(machine.Name, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name]));
+        }
+
+        return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Platform = await PlatformAsync(cancellationToken) };
+    }
+
+    /// <summary>What guests run on: what was asked for, else what a probe found, else emulation.</summary>
+    public static Accelerator Chosen(EnvironmentOptions options, AcceleratorReport? known) =>
+        options.Accelerator != Accelerator.Auto ? options.Accelerator : known?.Accelerator ?? Accelerator.Tcg;
+
+    private async Task<StoredImage> BuildAsync(ApplianceBuilder builder, ApplianceSpec spec, AppliancePlan plan, CancellationToken cancellationToken)
+    {
+        var how = new BuildOptions
+        {
+            Offline = options.Offline,
+            AllowExpired = options.AllowExpired,
+            Accelerator = options.Accelerator,
+            SpecText = spec.RedactedText,
+            RerunCommand = options.RerunCommand,
+        };
+        return (await builder.BuildAsync(plan, how, progress, cancellationToken)).Image;
+    }
+
+    /// <summary>Under KVM the host's processor shows through, and a state saved on one does not go on on another.</summary>
+    private async Task<string> PlatformAsync(CancellationToken cancellationToken)
+    {
+        string version = await hypervisor.VersionAsync(cancellationToken);
+        Accelerator accelerator = Chosen(options, hypervisor.Remembered());
+        if (accelerator != Accelerator.Kvm)
+        {
+            return $"{version} {accelerator}";
+        }
+
+        string[] processor = [.. File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0)
+            .Where(line => line.StartsWith("model name", StringComparison.Ordinal) || line.StartsWith("flags", StringComparison.Ordinal))];
+        return $"{version} {accelerator} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', processor))))}";
+    }
+}

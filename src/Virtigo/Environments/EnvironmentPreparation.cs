@@ -1,0 +1,87 @@
+using Virtigo.Appliances;
+using Virtigo.Environments.Steps;
+using Virtigo.Hypervisors;
+using Virtigo.Images;
+using Virtigo.Machines;
+
+namespace Virtigo.Environments;
+
+/// <summary>Boots an environment once, makes it ready, and saves it: the whole way reads in <see cref="RunAsync"/>.</summary>
+/// <param name="host">Where and on what it runs.</param>
+/// <param name="plan">The environment.</param>
+/// <param name="log">Told of everything that happens.</param>
+internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPlan plan, PreparationLog log)
+{
+    /// <summary>How long a reference host needs at most until a booted system has started all its services.</summary>
+    private static readonly TimeSpan s_upLimit = TimeSpan.FromMinutes(6);
+
+    /// <summary>The ready snapshot: the one in the store, or a new one.</summary>
+    public async Task<EnvironmentSnapshot> RunAsync(CancellationToken cancellationToken)
+    {
+        var store = new SnapshotStore(host);
+        return await store.TryOpenAsync(plan, cancellationToken)
+            ?? await store.MakeAsync(plan, () => log.Note("Another process prepares the same environment; waiting for it."),
+                (folder, final) => MakeAsync(folder, final, cancellationToken), cancellationToken);
+    }
+
+    private async Task MakeAsync(SnapshotFolder target, SnapshotFolder final, CancellationToken cancellationToken)
+    {
+        long memory = plan.Machines.Sum(machine => (long)machine.MemoryMiB + HostBudget.OverheadMiB);
+        IDisposable reserved = await host.Budget.ReserveAsync(
+            memory, $"The environment {plan.Spec.Name}", () => log.Note("Waiting for other environments to give memory free."), cancellationToken);
+        await using var environment = VirtualEnvironment.Create(host, plan, frames: null,
+            (machine, cold) => cold with { MemoryFile = new GuestMemoryFile(target.Memory(machine), Shared: true) },
+            [reserved, .. await SnapshotStore.LeaseAsync(host, plan, cancellationToken)]);
+        await log.StageAsync("boot", () => BootAsync(environment, cancellationToken));
+        foreach (Step step in plan.Spec.Ready)
+        {
+            await log.StageAsync("ready: " + step.Title, () => StepAsync(environment, step, cancellationToken));
+        }
+
+        await log.StageAsync("snapshot", async () =>
+        {
+            await SnapshotTaking.SaveAsync(plan, environment.Machines, environment.Switch, target, cancellationToken);
+            await Task.WhenAll(environment.Machines.Select(machine => machine.PowerCutAsync(cancellationToken)));
+            await Task.WhenAll(plan.Machines.Select(machine => FreezeDiskAsync(machine, environment.Folder, target, final, cancellationToken)));
+        });
+    }
+
+    private async Task BootAsync(VirtualEnvironment environment, CancellationToken cancellationToken) =>
+        await Task.WhenAll(plan.Machines.Zip(environment.Machines).Select(async pair =>
+        {
+            (MachinePlan what, Machine machine) = pair;
+            await ImageStore.CreateOverlayAsync(what.Image, environment.Folder.Disk(what), cancellationToken);
+            await machine.StartAsync(cancellationToken);
+            await machine.WaitUntilReadyAsync(cancellationToken);
+            log.Progress("boot", null, $"{what.Name} answers");
+            var options = new CommandOptions { Limit = s_upLimit };
+
+            // A unit that failed is the tests' business; that everything was started is ours.
+            await machine.ExecuteAsync("systemctl is-system-running --wait", options, cancellationToken);
+            await machine.RunAsync(MachineSetup.Script(what.Name, what.Nics, plan.Networks), options, cancellationToken);
+            log.Progress("boot", null, $"{what.Name} is up");
+        }));
+
+    private async Task StepAsync(VirtualEnvironment environment, Step step, CancellationToken cancellationToken)
+    {
+        var context = new StepContext { Target = new StepTarget(environment), BaseFolder = plan.Spec.Folder, Speed = host.Speed, Clock = host.Clock };
+        try
+        {
+            await step.RunAsync(context, cancellationToken);
+        }
+        catch (StepFailedException failed)
+        {
+            string said = string.Join('\n', new[] { context.Output.Output, context.Output.Error }.Where(text => text.Length > 0));
+            throw new VirtigoException(FailureKind.Guest,
+                $"{step.Place}: the environment does not get ready: {failed.Message}{(said.Length > 0 ? $"\nIt printed:\n{said.TrimEnd()}" : "")}",
+                "Mend the step, or look around in the machines: virtigo up " + plan.Spec.File, failed);
+        }
+    }
+
+    private static async Task FreezeDiskAsync(
+        MachinePlan machine, EnvironmentFolder folder, SnapshotFolder target, SnapshotFolder final, CancellationToken cancellationToken)
+    {
+        File.Move(folder.Disk(machine), target.Disk(machine));
+        await SnapshotTaking.MakeEmptyDiskAsync(machine, target, final, cancellationToken);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text;
+using Virtigo.Host;
+using Virtigo.Networks;
+
+namespace Virtigo.Environments;
+
+/// <summary>What a booted machine is told before its environment is ready: its name, and its addresses where the network does not tell them.</summary>
+internal static class MachineSetup
+{
+    /// <summary>Changes when the script does, so that snapshots of older ones are not used.</summary>
+    public static string Version { get; } = Script("", [], []);
+
+    /// <summary>
+    /// A shell script, run as root. The first card has its IPv4 address from the network's DHCP, which also names the name server; a system
+    /// without a DHCP client gets both written. Other cards and IPv6 are set here: no installed system expects them.
+    /// </summary>
+    /// <param name="name">The machine's name.</param>
+    /// <param name="nics">Its cards.</param>
+    /// <param name="networks">The networks.</param>
+    public static string Script(string name, IReadOnlyList<NicPlan> nics, IReadOnlyList<NetworkPlan> networks)
+    {
+        var script = new StringBuilder("""
+            set -e
+            card() {
+                for each in /sys/class/net/*; do
+                    if [ "$(cat "$each/address")" = "$1" ]; then echo "${each##*/}"; return; fi
+                done
+                echo "there is no network card $1" >&2
+                return 1
+            }
+            leased() {
+                for try in $(seq 300); do
+                    if ip -4 -o address show dev "$1" | grep -q " $2/" && grep -q "^nameserver $3" /etc/resolv.conf; then return; fi
+                    sleep 0.2
+                done
+                ip address replace "$2/$4" dev "$1"
+                printf 'nameserver %s\n' "$3" > /etc/resolv.conf
+            }
+
+            """);
+        if (name.Length > 0)
+        {
+            string host = ShellQuote.Word(name);
+            script.Append(CultureInfo.InvariantCulture, $"""
+                hostname {host}
+                echo {host} > /etc/hostname
+                sed -i 's/^127\.0\.1\.1.*/127.0.1.1 {name}.internal {name}/' /etc/hosts
+
+                """);
+        }
+
+        foreach ((int index, NicPlan nic) in nics.Index())
+        {
+            NetworkPlan network = networks.First(candidate => candidate.Name == nic.Network);
+            script.Append(CultureInfo.InvariantCulture, $"""
+                dev=$(card {nic.Mac})
+                ip link set dev "$dev" mtu {network.Mtu} up
+                ip -6 address replace {nic.Ipv6}/64 dev "$dev" nodad
+
+                """);
+            script.Append(index == 0
+                ? FormattableString.Invariant($"leased \"$dev\" {nic.Address} {network.Subnet.Host(1)} {network.Subnet.PrefixLength}\n")
+                : FormattableString.Invariant($"ip address replace {nic.Address}/{network.Subnet.PrefixLength} dev \"$dev\"\n"));
+        }
+
+        return script.ToString();
+    }
+}

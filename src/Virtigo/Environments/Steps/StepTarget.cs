@@ -1,0 +1,83 @@
+using Virtigo.Hypervisors;
+using Virtigo.Machines;
+using Virtigo.Networks;
+
+namespace Virtigo.Environments.Steps;
+
+/// <summary>A running environment as steps use it.</summary>
+/// <param name="environment">The environment.</param>
+internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
+{
+    public IReadOnlyList<string> MachineNames => [.. environment.Machines.Select(machine => machine.Name)];
+
+    public IStepMachine Machine(string name) => new StepMachine(environment[name]);
+
+    public void SetFault(LinkSelector selector, LinkFault fault) => environment.Switch.SetFault(selector, fault);
+
+    public void ClearFaults() => environment.Switch.ClearFaults();
+
+    public void SetPartition(IReadOnlyList<LinkSelector> cuts) => environment.Switch.SetPartition(cuts);
+
+    private sealed class StepMachine(Machine machine) : IStepMachine
+    {
+        public Task<CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken) =>
+            machine.ExecuteAsync(command, options, cancellationToken);
+
+        public async Task PowerAsync(PowerAction action, CancellationToken cancellationToken)
+        {
+            switch (action)
+            {
+                case PowerAction.Start:
+                    await machine.StartAsync(cancellationToken);
+                    await machine.WaitUntilReadyAsync(cancellationToken);
+                    break;
+                case PowerAction.Shutdown:
+                    await machine.ShutdownAsync(cancellationToken);
+                    break;
+                case PowerAction.PowerCut:
+                    await machine.PowerCutAsync(cancellationToken);
+                    break;
+                case PowerAction.Pause:
+                    await machine.Guest.PauseAsync(cancellationToken);
+                    break;
+                case PowerAction.Resume:
+                    await machine.Guest.ResumeAsync(cancellationToken);
+                    break;
+                default:
+                    throw new NotSupportedException();
+            }
+        }
+
+        public Task WaitAsync(WaitKind kind, string text, int port, TimeSpan limit, CancellationToken cancellationToken) => kind switch
+        {
+            WaitKind.Unit => machine.WaitForUnitAsync(text, limit, cancellationToken),
+            WaitKind.Port => machine.WaitForPortAsync(port, limit, cancellationToken),
+            WaitKind.ClosedPort => machine.WaitForClosedPortAsync(port, limit, cancellationToken),
+            WaitKind.File => machine.WaitForFileAsync(text, limit, cancellationToken),
+            WaitKind.Console => machine.WaitForConsoleAsync(text, limit, cancellationToken),
+            WaitKind.Command => machine.WaitForCommandAsync(text, limit, cancellationToken),
+            _ => machine.WaitForShutdownAsync(limit, cancellationToken),
+        };
+
+        public Task CopyInAsync(string from, string to, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task CopyOutAsync(string from, string to, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => machine.Guest.ScreenshotAsync(cancellationToken);
+
+        public Task SendKeysAsync(string chord, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task TypeAsync(string text, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task SysRqAsync(string key, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task MoveClockAsync(TimeSpan jump, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
+            machine.Guest.SetDiskFaultAsync(disk, fault, cancellationToken);
+    }
+}
