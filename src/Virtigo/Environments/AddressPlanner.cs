@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using Virtigo.Images;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;

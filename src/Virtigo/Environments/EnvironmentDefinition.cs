@@ -1,5 +1,4 @@
 using Virtigo.Appliances;
-using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 
@@ -45,7 +44,7 @@ public sealed class EnvironmentDefinition
     /// <exception cref="VirtigoException">The file is wrong, an image cannot be built, a machine does not come up, a step fails, the host lacks something.</exception>
     public async Task<EnvironmentSnapshot> PrepareAsync(
         EnvironmentOptions? options = null, IProgress<BuildEvent>? progress = null, CancellationToken cancellationToken = default) =>
-        await PrepareAsync(await EnvironmentReader.LoadAsync(_path, cancellationToken), options ?? new EnvironmentOptions(), progress, cancellationToken);
+        await MakeReadyAsync(await EnvironmentReader.LoadAsync(_path, cancellationToken), options ?? new EnvironmentOptions(), progress, cancellationToken);
 
     /// <summary>Starts the environment: a fork of the one that <see cref="PrepareAsync"/> makes ready.</summary>
     /// <param name="cancellationToken">Ends it; nothing remains.</param>
@@ -58,7 +57,7 @@ public sealed class EnvironmentDefinition
     }
 
     /// <summary>Makes an environment ready that was read already.</summary>
-    internal static async Task<EnvironmentSnapshot> PrepareAsync(
+    internal static async Task<EnvironmentSnapshot> MakeReadyAsync(
         EnvironmentSpec spec, EnvironmentOptions options, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
     {
         var hypervisor = new Hypervisors.Qemu.QemuHypervisor(options.Paths);

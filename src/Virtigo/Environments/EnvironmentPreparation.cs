@@ -1,4 +1,3 @@
-using Virtigo.Appliances;
 using Virtigo.Environments.Steps;
 using Virtigo.Hypervisors;
 using Virtigo.Images;

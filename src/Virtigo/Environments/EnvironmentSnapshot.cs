@@ -1,5 +1,4 @@
 using Virtigo.Hypervisors;
-using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;

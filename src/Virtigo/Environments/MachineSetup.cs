@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Virtigo.Host;
-using Virtigo.Networks;
 
 namespace Virtigo.Environments;
 

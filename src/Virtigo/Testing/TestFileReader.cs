@@ -1,4 +1,5 @@
 using Virtigo.Appliances;
+using Virtigo.Environments;
 using Virtigo.Environments.Steps;
 
 namespace Virtigo.Testing;
