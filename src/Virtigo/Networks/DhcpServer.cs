@@ -4,11 +4,18 @@ using System.Text;
 namespace Virtigo.Networks;
 
 /// <summary>What a DHCP server hands out besides the address itself.</summary>
-/// <param name="Server">Its own address, also given as router and name server.</param>
+/// <param name="Server">Its own address, also given as name server.</param>
 /// <param name="Subnet">Where addresses come from; its 15th host and those behind it are leased.</param>
 /// <param name="Mtu">The largest packet of the link, in bytes.</param>
 /// <param name="Domain">The domain of the guests, or null.</param>
-internal sealed record DhcpSettings(Ipv4Address Server, Ipv4Subnet Subnet, int Mtu, string? Domain);
+internal sealed record DhcpSettings(Ipv4Address Server, Ipv4Subnet Subnet, int Mtu, string? Domain)
+{
+    /// <summary>Whether the server is given as router too.</summary>
+    public bool IsRouter { get; init; } = true;
+
+    /// <summary>The addresses of the clients that get one, nobody else getting any; null to lease to all comers.</summary>
+    public IReadOnlyDictionary<MacAddress, Ipv4Address>? Reservations { get; init; }
+}
 
 /// <summary>An answer of <see cref="DhcpServer"/>.</summary>
 /// <param name="Message">The BOOTP message.</param>
@@ -30,6 +37,9 @@ internal sealed class DhcpServer(DhcpSettings settings)
     private const byte EthernetType = 1;
     private const ushort BroadcastFlag = 0x8000;
     private static readonly TimeSpan LeaseTime = TimeSpan.FromDays(1);
+
+    /// <summary>What it hands out.</summary>
+    public DhcpSettings Settings => settings;
 
     private readonly Dictionary<MacAddress, Ipv4Address> _leases = [];
     private readonly Queue<MacAddress> _oldest = [];
@@ -83,6 +93,11 @@ internal sealed class DhcpServer(DhcpSettings settings)
         }
 
         MacAddress client = MacAddress.Read(message[28..]);
+        if (settings.Reservations?.ContainsKey(client) == false)
+        {
+            return null;
+        }
+
         Ipv4Address current = Ipv4Address.Read(message[12..]);
         switch ((MessageType)type)
         {
@@ -127,7 +142,7 @@ internal sealed class DhcpServer(DhcpSettings settings)
 
     private Ipv4Address Lease(MacAddress client)
     {
-        if (_leases.TryGetValue(client, out Ipv4Address address))
+        if (settings.Reservations?.TryGetValue(client, out Ipv4Address address) == true || _leases.TryGetValue(client, out address))
         {
             return address;
         }
@@ -187,7 +202,11 @@ internal sealed class DhcpServer(DhcpSettings settings)
 
         options.Add(Option.SubnetMask, settings.Subnet.Mask);
         options.Add(Option.BroadcastAddress, settings.Subnet.DirectedBroadcast);
-        options.Add(Option.Router, settings.Server);
+        if (settings.IsRouter)
+        {
+            options.Add(Option.Router, settings.Server);
+        }
+
         options.Add(Option.NameServer, settings.Server);
         options.Add(Option.InterfaceMtu, (ushort)settings.Mtu);
         if (settings.Domain is { Length: > 0 } domain)

@@ -1,16 +1,16 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Text;
 
 namespace Virtigo.Networks;
 
-/// <summary>
-/// A name server that knows a few names, all with one address, and denies every other. It asks nobody: nothing leaks.
-/// Not thread safe.
-/// </summary>
-/// <param name="names">The names it knows, in any case, without a final dot.</param>
-/// <param name="address">Their address.</param>
-/// <param name="refusals">Where denied names are recorded.</param>
-internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address address, RefusalLog refusals)
+/// <summary>The addresses of a name.</summary>
+/// <param name="Ipv4">Its IPv4 address.</param>
+/// <param name="Ipv6">Its IPv6 address, or null for none.</param>
+internal readonly record struct HostAddresses(Ipv4Address Ipv4, IPAddress? Ipv6 = null);
+
+/// <summary>A name server that knows a few names and denies every other. It asks nobody: nothing leaks. Not thread safe.</summary>
+internal sealed class DnsResponder
 {
     public const ushort Port = 53;
 
@@ -18,6 +18,7 @@ internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address addres
     private const int MaximumName = 253;
     private const int MaximumLabel = 63;
     private const ushort TypeAddress = 1;
+    private const ushort TypeAddress6 = 28;
     private const ushort TypeAny = 255;
     private const ushort ClassInternet = 1;
     private const ushort IsResponse = 0x8000;
@@ -26,7 +27,34 @@ internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address addres
     private const ushort RecursionDesired = 0x0100;
     private const ushort RecursionAvailable = 0x0080;
     private const uint TimeToLive = 300;
-    private readonly HashSet<string> _names = new(names.Select(name => name.TrimEnd('.')), StringComparer.OrdinalIgnoreCase);
+    private const int RecordSize = 12;
+    private const int AddressSize = 4;
+    private const int Address6Size = 16;
+    private readonly Dictionary<string, HostAddresses> _hosts = new(StringComparer.OrdinalIgnoreCase);
+    private readonly RefusalLog _refusals;
+    private readonly uint _timeToLive;
+
+    /// <summary>Creates a server whose names all have one address.</summary>
+    /// <param name="names">The names it knows, in any case.</param>
+    /// <param name="address">Their address.</param>
+    /// <param name="refusals">Where denied names are recorded.</param>
+    public DnsResponder(IEnumerable<string> names, Ipv4Address address, RefusalLog refusals)
+        : this(names.Select(name => KeyValuePair.Create(name, new HostAddresses(address))), refusals)
+    {
+    }
+
+    /// <summary>Creates a server of these names.</summary>
+    /// <param name="hosts">The names it knows, in any case; of two that are the same the first counts.</param>
+    /// <param name="refusals">Where denied names are recorded.</param>
+    /// <param name="timeToLive">How long answers may be remembered, in seconds.</param>
+    public DnsResponder(IEnumerable<KeyValuePair<string, HostAddresses>> hosts, RefusalLog refusals, uint timeToLive = TimeToLive)
+    {
+        (_refusals, _timeToLive) = (refusals, timeToLive);
+        foreach ((string name, HostAddresses addresses) in hosts)
+        {
+            _hosts.TryAdd(name.TrimEnd('.'), addresses);
+        }
+    }
 
     private enum ResponseCode : ushort
     {
@@ -54,24 +82,25 @@ internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address addres
 
         if ((flags & OpcodeMask) != 0)
         {
-            return Write(message, [], ResponseCode.NotImplemented, withAddress: false);
+            return Write(message, [], ResponseCode.NotImplemented);
         }
 
         if (BinaryPrimitives.ReadUInt16BigEndian(message[4..]) != 1 || !TryReadQuestion(message[HeaderSize..], out ReadOnlySpan<byte> question, out string name))
         {
-            return Write(message, [], ResponseCode.FormatError, withAddress: false);
+            return Write(message, [], ResponseCode.FormatError);
         }
 
         ushort type = BinaryPrimitives.ReadUInt16BigEndian(question[^4..]);
         ushort networkClass = BinaryPrimitives.ReadUInt16BigEndian(question[^2..]);
-        bool isKnown = _names.Contains(name) && networkClass == ClassInternet;
+        bool isKnown = _hosts.TryGetValue(name, out HostAddresses addresses) && networkClass == ClassInternet;
         if (!isKnown && !IsServiceOfKnownName(name))
         {
-            refusals.Add("dns", name);
+            _refusals.Add("dns", name);
         }
 
-        return Write(message, question, isKnown ? ResponseCode.NoError : ResponseCode.NoSuchName,
-            withAddress: isKnown && type is TypeAddress or TypeAny);
+        return !isKnown ? Write(message, question, ResponseCode.NoSuchName)
+            : Write(message, question, ResponseCode.NoError, type is TypeAddress or TypeAny ? addresses.Ipv4 : null,
+                type is TypeAddress6 or TypeAny ? addresses.Ipv6 : null);
     }
 
     /// <summary>Programs look for <c>_http._tcp.NAME</c> before NAME; that is no attempt to reach another host.</summary>
@@ -80,7 +109,7 @@ internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address addres
         while (name.StartsWith('_'))
         {
             name = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-            if (_names.Contains(name))
+            if (_hosts.ContainsKey(name))
             {
                 return true;
             }
@@ -123,29 +152,40 @@ internal sealed class DnsResponder(IEnumerable<string> names, Ipv4Address addres
         return true;
     }
 
-    private byte[] Write(ReadOnlySpan<byte> request, ReadOnlySpan<byte> question, ResponseCode code, bool withAddress)
+    private byte[] Write(ReadOnlySpan<byte> request, ReadOnlySpan<byte> question, ResponseCode code,
+        Ipv4Address? address = null, IPAddress? address6 = null)
     {
-        const int answerSize = 16;
-        var message = new byte[HeaderSize + question.Length + (withAddress ? answerSize : 0)];
+        int size = HeaderSize + question.Length + (address is null ? 0 : RecordSize + AddressSize) + (address6 is null ? 0 : RecordSize + Address6Size);
+        int records = (address is null ? 0 : 1) + (address6 is null ? 0 : 1);
+        var message = new byte[size];
         request[..2].CopyTo(message);
         ushort asked = BinaryPrimitives.ReadUInt16BigEndian(request[2..]);
         BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(2),
             (ushort)(IsResponse | Authoritative | RecursionAvailable | (asked & (OpcodeMask | RecursionDesired)) | (ushort)code));
         BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(4), (ushort)(question.IsEmpty ? 0 : 1));
-        BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(6), (ushort)(withAddress ? 1 : 0));
+        BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(6), (ushort)records);
         question.CopyTo(message.AsSpan(HeaderSize));
-        if (withAddress)
+        Span<byte> rest = message.AsSpan(HeaderSize + question.Length);
+        if (address is { } known)
         {
-            const ushort pointerToQuestion = 0xC000 | HeaderSize;
-            Span<byte> answer = message.AsSpan(HeaderSize + question.Length);
-            BinaryPrimitives.WriteUInt16BigEndian(answer, pointerToQuestion);
-            BinaryPrimitives.WriteUInt16BigEndian(answer[2..], TypeAddress);
-            BinaryPrimitives.WriteUInt16BigEndian(answer[4..], ClassInternet);
-            BinaryPrimitives.WriteUInt32BigEndian(answer[6..], TimeToLive);
-            BinaryPrimitives.WriteUInt16BigEndian(answer[10..], 4);
-            address.Write(answer[12..]);
+            known.Write(AddRecord(ref rest, TypeAddress, AddressSize));
         }
 
+        address6?.TryWriteBytes(AddRecord(ref rest, TypeAddress6, Address6Size), out _);
         return message;
+    }
+
+    /// <returns>Where the record's data goes.</returns>
+    private Span<byte> AddRecord(ref Span<byte> rest, ushort type, int size)
+    {
+        const ushort pointerToQuestion = 0xC000 | HeaderSize;
+        BinaryPrimitives.WriteUInt16BigEndian(rest, pointerToQuestion);
+        BinaryPrimitives.WriteUInt16BigEndian(rest[2..], type);
+        BinaryPrimitives.WriteUInt16BigEndian(rest[4..], ClassInternet);
+        BinaryPrimitives.WriteUInt32BigEndian(rest[6..], _timeToLive);
+        BinaryPrimitives.WriteUInt16BigEndian(rest[10..], (ushort)size);
+        Span<byte> data = rest.Slice(RecordSize, size);
+        rest = rest[(RecordSize + size)..];
+        return data;
     }
 }

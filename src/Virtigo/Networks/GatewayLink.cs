@@ -6,13 +6,12 @@ namespace Virtigo.Networks;
 /// <param name="clock">For all timers.</param>
 /// <param name="counters">What is counted.</param>
 /// <param name="signal">Called when frames wait to leave; must not block.</param>
-internal sealed class GatewayLink(Ipv4Address address, int mtu, TimeProvider clock, GatewayCounters counters, Action signal)
+/// <param name="outputBytes">The most bytes of frames that wait to leave; at least one longest frame.</param>
+internal sealed class GatewayLink(Ipv4Address address, int mtu, TimeProvider clock, GatewayCounters counters, Action signal,
+    int outputBytes = 512 * 1024)
 {
-    /// <summary>The most bytes of frames that wait for the guest to take them.</summary>
-    private const int OutputCapacity = 512 * 1024;
-
-    /// <summary>The gateway's Ethernet address: locally administered.</summary>
-    public static MacAddress Mac => new(0x5255_0A00_0202);
+    /// <summary>The gateway's Ethernet address.</summary>
+    public MacAddress Mac { get; } = MacOf(address);
 
     public Ipv4Address Address { get; } = address;
 
@@ -23,7 +22,10 @@ internal sealed class GatewayLink(Ipv4Address address, int mtu, TimeProvider clo
     public GatewayCounters Counters { get; } = counters;
 
     /// <summary>The frames that wait.</summary>
-    public FrameOutput Output { get; } = new(OutputCapacity);
+    public FrameOutput Output { get; } = new(outputBytes);
+
+    /// <summary>The Ethernet address of a gateway: locally administered, made of its IPv4 address.</summary>
+    public static MacAddress MacOf(Ipv4Address address) => new(0x5255_0000_0000UL | address.Value);
 
     /// <summary>Tells whoever writes to the guest that frames wait.</summary>
     public void Signal() => signal();

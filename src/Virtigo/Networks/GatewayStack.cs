@@ -24,15 +24,19 @@ internal sealed class GatewayStack
     private readonly DnsResponder _dns;
     private readonly RefusalLog _refusals;
 
+    private readonly bool _hasNeighbours;
+
     /// <summary>Creates the protocols for a new link.</summary>
-    public GatewayStack(GuestGatewayOptions options, GatewayLink link, RefusalLog refusals, Lock gate, Action<TcpConnection> accepted)
+    /// <param name="link">Where the frames leave.</param>
+    /// <param name="dhcp">Leases addresses; its settings say which network this is.</param>
+    /// <param name="dns">Knows names.</param>
+    /// <param name="tcp">Holds the connections.</param>
+    /// <param name="refusals">Where what was refused is recorded.</param>
+    /// <param name="hasNeighbours">Whether others share the link, so that a guest that asks for their addresses asks for nothing wrong.</param>
+    public GatewayStack(GatewayLink link, DhcpServer dhcp, DnsResponder dns, TcpEndpoint tcp, RefusalLog refusals, bool hasNeighbours)
     {
-        _link = link;
-        _subnet = options.Subnet;
-        _refusals = refusals;
-        _dhcp = new DhcpServer(new DhcpSettings(link.Address, options.Subnet, options.Mtu, options.Domain));
-        _dns = new DnsResponder(options.DnsNames, link.Address, refusals);
-        Tcp = new TcpEndpoint(gate, link, options.Tcp, options.TcpPorts, options.MaxConnections, accepted);
+        (_link, _dhcp, _dns, Tcp, _refusals, _hasNeighbours) = (link, dhcp, dns, tcp, refusals, hasNeighbours);
+        _subnet = dhcp.Settings.Subnet;
     }
 
     /// <summary>The connections.</summary>
@@ -48,7 +52,7 @@ internal sealed class GatewayStack
             return;
         }
 
-        bool isForUs = frame.Destination == GatewayLink.Mac || frame.Destination == MacAddress.Broadcast;
+        bool isForUs = frame.Destination == _link.Mac || frame.Destination == MacAddress.Broadcast;
         switch (frame.Type)
         {
             case EtherType.Arp when isForUs:
@@ -83,7 +87,7 @@ internal sealed class GatewayStack
         if (target != _link.Address)
         {
             bool probesItsOwn = sender == Ipv4Address.Any || sender == target;
-            if (!probesItsOwn)
+            if (!probesItsOwn && !(_hasNeighbours && _subnet.Contains(target)))
             {
                 _refusals.Add("arp", target.ToString());
             }
@@ -96,7 +100,7 @@ internal sealed class GatewayStack
         {
             request[..6].CopyTo(reply);
             BinaryPrimitives.WriteUInt16BigEndian(reply[6..], ArpReply);
-            GatewayLink.Mac.Write(reply[8..]);
+            _link.Mac.Write(reply[8..]);
             target.Write(reply[14..]);
             request.Slice(8, 10).CopyTo(reply[18..]);
         }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net.Sockets;
 
 namespace Virtigo.Networks;
@@ -10,24 +9,22 @@ namespace Virtigo.Networks;
 /// </summary>
 internal sealed class GuestGateway : IAsyncDisposable
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>The gateway is the second host of its network, as guests know it from QEMU.</summary>
     private const int GatewayHost = 2;
 
     private readonly GuestGatewayOptions _options;
-    private readonly Func<GuestConnection, CancellationToken, Task> _onConnection;
     private readonly Socket _listener;
     private readonly RefusalLog _refusals;
     private readonly CancellationTokenSource _ending = new();
-    private readonly ConcurrentDictionary<Task, bool> _handlers = [];
+    private readonly GuestConnections _connections;
     private readonly Task _accepting;
 
     private GuestGateway(GuestGatewayOptions options, Socket listener, Func<GuestConnection, CancellationToken, Task> onConnection)
     {
-        (_options, _listener, _onConnection) = (options, listener, onConnection);
+        (_options, _listener) = (options, listener);
         _refusals = new RefusalLog(options.OnRefusal);
         Address = options.Subnet.Host(GatewayHost);
+        _connections = new GuestConnections(Address, onConnection, Report);
         _accepting = AcceptAsync(_ending.Token);
     }
 
@@ -53,21 +50,7 @@ internal sealed class GuestGateway : IAsyncDisposable
     public static GuestGateway Listen(GuestGatewayOptions options, Func<GuestConnection, CancellationToken, Task> onConnection)
     {
         options.Validate();
-        PrepareFolder(options.SocketPath);
-        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            listener.Bind(new UnixDomainSocketEndPoint(options.SocketPath));
-            listener.Listen(1);
-        }
-        catch (SocketException error)
-        {
-            listener.Dispose();
-            throw new VirtigoException(FailureKind.Host, $"Cannot listen on the socket '{options.SocketPath}': {error.Message}.",
-                "Check that its folder is on a file system with unix sockets and has room.", error);
-        }
-
-        return new GuestGateway(options, listener, onConnection);
+        return new GuestGateway(options, GuestSocket.Listen(options.SocketPath), onConnection);
     }
 
     /// <summary>Cuts the guest off, ends every connection, waits for their handlers, and removes the socket.</summary>
@@ -79,32 +62,11 @@ internal sealed class GuestGateway : IAsyncDisposable
         }
 
         await _ending.CancelAsync();
+        await _connections.CancelAsync();
         _listener.Dispose();
         await _accepting;
-        await Task.WhenAll(_handlers.Keys);
+        await _connections.DisposeAsync();
         File.Delete(SocketPath);
-    }
-
-    private static void PrepareFolder(string socketPath)
-    {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(socketPath))!;
-        try
-        {
-            Directory.CreateDirectory(folder, OwnerOnly);
-            File.Delete(socketPath);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new VirtigoException(FailureKind.Host, $"Cannot make the folder of the socket '{socketPath}': {error.Message}",
-                inner: error);
-        }
-
-        if ((File.GetUnixFileMode(folder) & ~OwnerOnly) != 0)
-        {
-            throw new VirtigoException(FailureKind.Host,
-                $"The folder '{folder}' of the guest's network socket is open to other users; it must have mode 0700.",
-                $"chmod 700 '{folder}'");
-        }
     }
 
     private async Task AcceptAsync(CancellationToken cancellationToken)
@@ -116,7 +78,7 @@ internal sealed class GuestGateway : IAsyncDisposable
                 using Socket guest = await _listener.AcceptAsync(cancellationToken);
                 guest.SendBufferSize = guest.ReceiveBufferSize = 1 << 20;
                 await using var stream = new NetworkStream(guest, ownsSocket: false);
-                var session = new GuestLinkSession(stream, _options, Address, Counters, _refusals, Serve);
+                var session = new GuestLinkSession(stream, _options, Address, Counters, _refusals, _connections.Serve);
                 await session.RunAsync(cancellationToken);
             }
             catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -124,35 +86,6 @@ internal sealed class GuestGateway : IAsyncDisposable
                 // Either this gateway is ending, which the loop sees, or this one guest went away while it was taken in.
             }
             catch (Exception error)
-            {
-                Report(error);
-            }
-        }
-    }
-
-    private void Serve(TcpConnection connection)
-    {
-        var task = Task.Run(() => ServeAsync(new GuestConnection(connection, Address)), CancellationToken.None);
-        _handlers.TryAdd(task, true);
-        task.ContinueWith(done => _handlers.TryRemove(done, out _), CancellationToken.None,
-            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
-    private async Task ServeAsync(GuestConnection connection)
-    {
-        try
-        {
-            await _onConnection(connection, _ending.Token);
-            await connection.Stream.DisposeAsync();
-        }
-        catch (IOException) when (connection.HasEnded)
-        {
-            // The guest reset it or went away, as it may at any time.
-        }
-        catch (Exception error)
-        {
-            connection.Abort();
-            if (!_ending.IsCancellationRequested)
             {
                 Report(error);
             }

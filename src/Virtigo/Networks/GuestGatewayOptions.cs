@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Text;
 
 namespace Virtigo.Networks;
 
@@ -49,15 +48,7 @@ internal sealed record GuestGatewayOptions
     /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Host"/> for the path, <see cref="FailureKind.Usage"/> for the rest.</exception>
     public void Validate()
     {
-        const int longestPath = 107;
-        int length = Encoding.UTF8.GetByteCount(SocketPath);
-        if (length > longestPath)
-        {
-            throw new VirtigoException(FailureKind.Host,
-                $"The socket path '{SocketPath}' has {length} bytes; a unix socket's path has at most {longestPath}.",
-                "Set XDG_RUNTIME_DIR or TMPDIR to a folder with a shorter path.");
-        }
-
+        GuestSocket.CheckPath(SocketPath);
         if (Mtu is < MinimumMtu or > MaximumMtu)
         {
             throw new VirtigoException(FailureKind.Usage, $"The MTU {Mtu} is outside {MinimumMtu} to {MaximumMtu} bytes.");

@@ -29,7 +29,9 @@ internal sealed class GuestLinkSession
         _stream = stream;
         _options = options;
         _link = new GatewayLink(address, options.Mtu, options.Clock, counters, SignalFrames);
-        _stack = new GatewayStack(options, _link, refusals, _gate, accepted);
+        _stack = new GatewayStack(_link, new DhcpServer(new DhcpSettings(address, options.Subnet, options.Mtu, options.Domain)),
+            new DnsResponder(options.DnsNames, address, refusals),
+            new TcpEndpoint(_gate, _link, options.Tcp, options.TcpPorts, options.MaxConnections, accepted), refusals, hasNeighbours: false);
     }
 
     /// <summary>Serves the guest until it goes away; then every connection of its has ended.</summary>

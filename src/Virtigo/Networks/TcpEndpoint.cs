@@ -18,6 +18,9 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
     /// <summary>The largest payload a frame of this link carries, in bytes.</summary>
     public int MaximumSegmentSize => link.Mtu - Ipv4Packet.HeaderSize - TcpSegment.HeaderSize;
 
+    /// <summary>The connections there are.</summary>
+    public int Count => _connections.Count;
+
     /// <summary>Whether frames wait for the guest to take them off the link.</summary>
     public bool IsLinkBusy => !link.Output.IsEmpty || link.Output.IsLeaving;
 

@@ -60,7 +60,7 @@ internal sealed class TestGuest : IAsyncDisposable
     public void SendIpv4(byte protocol, Ipv4Address destination, ReadOnlySpan<byte> payload, Ipv4Address? source = null)
     {
         var frame = new byte[EthernetFrame.HeaderSize + Ipv4Packet.HeaderSize + payload.Length];
-        EthernetFrame.WriteHeader(frame, GatewayLink.Mac, Mac, EtherType.Ipv4);
+        EthernetFrame.WriteHeader(frame, GatewayLink.MacOf(Gateway), Mac, EtherType.Ipv4);
         Span<byte> packet = frame.AsSpan(EthernetFrame.HeaderSize);
         Ipv4Packet.WriteHeader(packet, packet.Length, protocol, source ?? Address, destination);
         payload.CopyTo(packet[Ipv4Packet.HeaderSize..]);
