@@ -11,6 +11,5 @@ namespace Virtigo.Networks;
 /// <param name="Faulted">Frames from the guest that a fault lost, for each receiver that did not get them.</param>
 /// <param name="BrokenStreams">Connections ended since a length made no sense.</param>
 /// <param name="Connections">How often a guest connected.</param>
-/// <param name="Unlearned">Frames whose source was not learned since the guest uses too many.</param>
 internal readonly record struct PortCounters(long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long Dropped, long Invalid,
-    long Oversized, long Faulted, long BrokenStreams, long Connections, long Unlearned);
+    long Oversized, long Faulted, long BrokenStreams, long Connections);

@@ -1,0 +1,268 @@
+using CsCheck;
+using Virtigo.Networks;
+using Xunit;
+
+namespace Virtigo.Tests.Networks;
+
+public sealed class SwitchForwardingTests
+{
+    [Fact]
+    public async Task Unknown_addresses_reach_everyone_and_known_ones_only_their_owner()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b c");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        SwitchGuest c = await lan.ConnectAsync("c");
+        await a.SayAsync("b", "who is b");
+        Assert.Equal("who is b", await b.HearAsync());
+        Assert.Equal("who is b", await c.HearAsync());
+        await b.SayAsync("a", "me");
+        Assert.Equal("me", await a.HearAsync());
+        await a.SayAsync("b", "between us");
+        await a.ShoutAsync("everyone");
+        Assert.Equal("between us", await b.HearAsync());
+        Assert.Equal("everyone", await b.HearAsync());
+        Assert.Equal("everyone", await c.HearAsync());
+    }
+
+    [Fact]
+    public async Task No_frame_of_one_network_reaches_another()
+    {
+        await using SwitchFixture both = SwitchFixture.Start("lan: a b", "dmz: a c");
+        SwitchGuest a = await both.ConnectAsync("a");
+        SwitchGuest b = await both.ConnectAsync("b");
+        SwitchGuest outside = await both.ConnectAsync("a", "dmz");
+        SwitchGuest c = await both.ConnectAsync("c", "dmz");
+        await a.ShoutAsync("inside");
+        await a.SayAsync("c", "to c");
+        await outside.ShoutAsync("outside");
+        await outside.SayAsync("b", "to b");
+        Assert.Equal(["inside", "to c"], [await b.HearAsync(), await b.HearAsync()]);
+        Assert.Equal(["outside", "to b"], [await c.HearAsync(), await c.HearAsync()]);
+        await b.ShoutAsync("end");
+        await c.ShoutAsync("end");
+        Assert.Equal("end", await a.HearAsync());
+        Assert.Equal("end", await outside.HearAsync());
+        Assert.Equal(2, both.Switch.CountersOf("b", "lan").FramesSent);
+    }
+
+    [Fact]
+    public async Task Frames_keep_their_order_whatever_way_they_take()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b c");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        SwitchGuest c = await lan.ConnectAsync("c");
+        await b.ShoutAsync("hello");
+        await c.ShoutAsync("hello");
+        List<byte> bytes = [];
+        var random = new Random(5);
+        for (int i = 0; i < 400; i++)
+        {
+            MacAddress to = random.Next(3) switch { 0 => MacAddress.Broadcast, 1 => SwitchFixture.MacOf("c"), _ => b.Port.Mac };
+            bytes.AddRange(SwitchGuest.Framed(SwitchGuest.Frame(to, a.Port.Mac, $"{i}", random.Next(60, 1500))));
+        }
+
+        Task sending = a.SendRawAsync(bytes.ToArray());
+        int last = -1;
+        int frames = 0;
+        Assert.Equal("hello", await b.HearAsync());
+        while (last < 399 && frames < 400)
+        {
+            byte[] frame = await b.NextAsync();
+            int number = int.Parse(SwitchGuest.TextOf(frame), System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(number > last);
+            (last, frames) = (number, frames + 1);
+            if (lan.Switch.CountersOf("b", "lan").FramesSent == frames + 1 && lan.Switch.CountersOf("a", "lan").FramesReceived == 400)
+            {
+                break;
+            }
+        }
+
+        await sending;
+        Assert.True(frames > 200);
+    }
+
+    [Fact]
+    public async Task A_guest_that_does_not_read_loses_frames_and_disturbs_nobody()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start(options => options with { QueueBytes = 100_000 }, "lan: a b c");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        SwitchGuest c = await lan.ConnectAsync("c");
+        await b.ShoutAsync("hello");
+        await c.ShoutAsync("hello");
+        byte[] long1 = SwitchGuest.Framed(SwitchGuest.Frame(b.Port.Mac, a.Port.Mac, "long", 1500));
+        byte[] burst = [.. Enumerable.Repeat(long1, 100).SelectMany(frame => frame)];
+        while (lan.Switch.CountersOf("b", "lan").Dropped == 0)
+        {
+            await a.SendRawAsync(burst);
+        }
+
+        await a.SayAsync("c", "are you there");
+        while (await c.HearAsync() != "are you there")
+        {
+        }
+
+        long sent = lan.Switch.CountersOf("b", "lan").FramesSent;
+        await b.HearAsync();
+        for (long i = 1; i < sent; i++)
+        {
+            Assert.Equal(1500, (await b.NextAsync()).Length);
+        }
+
+        await a.SayAsync("b", "again");
+        Assert.Equal("again", await b.HearAsync());
+    }
+
+    [Theory]
+    [InlineData("7FFFFFFF0102")]
+    [InlineData("00000000")]
+    [InlineData("00011001")]
+    public async Task A_length_that_makes_no_sense_ends_that_connection_only_and_the_port_takes_the_next_guest(string hex)
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        await a.SendRawAsync(Convert.FromHexString(hex));
+        await Assert.ThrowsAnyAsync<IOException>(() => a.NextAsync());
+        Assert.Equal(1, lan.Switch.CountersOf("a", "lan").BrokenStreams);
+        SwitchGuest next = await lan.ConnectAsync("a");
+        await next.ShoutAsync("back");
+        Assert.Equal("back", await b.HearAsync());
+    }
+
+    [Fact]
+    public async Task After_a_power_cut_inside_a_frame_the_port_takes_the_next_guest()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        for (int i = 0; i < 20; i++)
+        {
+            SwitchGuest a = await lan.ConnectAsync("a");
+            await a.ShoutAsync($"{i}");
+            Assert.Equal($"{i}", await b.HearAsync());
+            await b.SayAsync("a", "taken by nobody");
+            await a.SendRawAsync(Convert.FromHexString("0000004001020304"));
+            await a.DisposeAsync();
+            while (lan.Switch.IsConnected("a", "lan"))
+            {
+                await Task.Yield();
+            }
+        }
+
+        Assert.Equal(20, lan.Switch.CountersOf("a", "lan").Connections);
+    }
+
+    [Fact]
+    public async Task Frames_that_are_none_are_counted_and_go_nowhere()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start(options => options with { CheckSources = true }, "lan: a b");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        await a.SendAsync([1, 2, 3]);
+        await a.SendAsync(SwitchGuest.Frame(b.Port.Mac, MacAddress.Broadcast, "from a group"));
+        await a.SendAsync(SwitchGuest.Frame(b.Port.Mac, new MacAddress(0x5254_0000_9999), "from another"));
+        await a.SendAsync(SwitchGuest.Frame(b.Port.Mac, GatewayLink.MacOf(SwitchFixture.Services), "from the services"));
+        await a.SendAsync(SwitchGuest.Frame(b.Port.Mac, a.Port.Mac, "too long", 1519));
+        await a.SendAsync(SwitchGuest.Frame(a.Port.Mac, a.Port.Mac, "to itself"));
+        await a.SayAsync("b", "good");
+        Assert.Equal("good", await b.HearAsync());
+        PortCounters counters = lan.Switch.CountersOf("a", "lan");
+        Assert.Equal((4, 1, 7), (counters.Invalid, counters.Oversized, counters.FramesReceived));
+    }
+
+    [Fact]
+    public async Task An_address_that_moves_is_found_where_it_was_seen_last()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b c");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        SwitchGuest c = await lan.ConnectAsync("c");
+        var shared = new MacAddress(0x0200_5E00_0001);
+        foreach (SwitchGuest owner in (SwitchGuest[])[b, c, b])
+        {
+            await owner.SendAsync(SwitchGuest.Frame(a.Port.Mac, shared, "mine"));
+            while (await a.HearAsync() != "mine")
+            {
+            }
+
+            await a.SendAsync(SwitchGuest.Frame(shared, a.Port.Mac, "yours"));
+            while (await owner.HearAsync() != "yours")
+            {
+            }
+        }
+    }
+
+    [Fact]
+    public void A_port_with_too_many_addresses_forgets_its_own_only()
+    {
+        var table = new MacTable(2);
+        table.Learn(7, 1);
+        for (ulong mac = 100; mac < 5100; mac++)
+        {
+            table.Learn(mac, 0);
+        }
+
+        Assert.Equal(MacTable.LimitPerPort + 1, table.Count);
+        Assert.Equal((1, -1, 0), (table.Find(7), table.Find(100), table.Find(5099)));
+        table.Forget(0);
+        Assert.Equal((1, 1), (table.Count, table.Find(7)));
+    }
+
+    [Fact]
+    public async Task Arbitrary_bytes_never_break_the_switch()
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        await Gen.Byte.Array[0, 300].Array[1, 20].SampleAsync(async frames =>
+        {
+            SwitchGuest a = await lan.ConnectAsync("a");
+            foreach (byte[] frame in frames)
+            {
+                await a.SendAsync(frame.Length == 0 ? [0] : frame);
+            }
+
+            await a.SendRawAsync(frames[0]);
+            await a.DisposeAsync();
+            while (lan.Switch.IsConnected("a", "lan"))
+            {
+                await Task.Yield();
+            }
+        }, iter: 60, threads: 1);
+        SwitchGuest last = await lan.ConnectAsync("a");
+        await last.ShoutAsync("the end");
+        while (await b.HearAsync() != "the end")
+        {
+        }
+    }
+
+    [Fact]
+    public void Queued_frames_come_out_whole_and_in_order_wherever_they_were_cut() =>
+        Gen.Select(Gen.Int[1, 3000].Array[1, 60], Gen.Int[0, 9000]).Sample((lengths, cut) =>
+        {
+            var queue = new FrameQueue(20_000);
+            byte[] all = [.. lengths.SelectMany((length, index) => SwitchGuest.Framed(GatewayFixture.Bytes(length, index)))];
+            cut = Math.Min(cut, all.Length);
+            int dropped = queue.Append(all, cut);
+            byte[][] copies = [.. queue.Copy()];
+            int at = 0;
+            int expected = 0;
+            int first = -1;
+            foreach ((int length, int index) in lengths.Select((length, index) => (length, index)))
+            {
+                if (at >= cut && expected < copies.Length && first + expected < lengths.Length)
+                {
+                    if (copies[expected].Length == length && copies[expected].AsSpan().SequenceEqual(GatewayFixture.Bytes(length, index)))
+                    {
+                        expected++;
+                    }
+                }
+
+                at += 4 + length;
+            }
+
+            queue.Release();
+            return expected == copies.Length && copies.Sum(frame => frame.Length + 4) <= 20_000 && (dropped == 0 || all.Length - cut > 20_000 - 3004);
+        }, iter: 300);
+}
