@@ -119,6 +119,9 @@ internal sealed class SwitchGuest : IAsyncDisposable
 
     public static string TextOf(byte[] frame) => Encoding.ASCII.GetString(frame.AsSpan(EthernetFrame.HeaderSize)).TrimEnd('\0');
 
+    /// <summary>Whether bytes are there that <see cref="NextAsync"/> has not returned.</summary>
+    public bool HasMore => _filled > 0 || Socket.Available > 0;
+
     public async Task SendAsync(byte[] frame) => await SendRawAsync(Framed(frame));
 
     public async Task SendRawAsync(ReadOnlyMemory<byte> bytes)

@@ -17,7 +17,6 @@ internal sealed class TestGuest : IAsyncDisposable
     private readonly Impairment? _impairment;
     private readonly Channel<byte[]> _frames = Channel.CreateUnbounded<byte[]>();
     private readonly ConcurrentDictionary<ushort, TestTcpClient> _clients = [];
-    private readonly CancellationTokenSource _ending = new();
     private readonly Lock _sending = new();
     private readonly byte[] _frame = new byte[FrameOutput.PrefixSize + 70000];
     private Task _receiving = Task.CompletedTask;
@@ -25,13 +24,23 @@ internal sealed class TestGuest : IAsyncDisposable
 
     private TestGuest(int mtu, Impairment? impairment) => (Mtu, _impairment) = (mtu, impairment);
 
+    /// <summary>Its own addresses, and the gateway's; tests of one guest behind a gateway leave them as they are.</summary>
+    private (MacAddress Mac, Ipv4Address Address, Ipv4Address Gateway) Ends { get; init; } = (Mac, Address, Gateway);
+
     public int Mtu { get; }
 
-    public static async Task<TestGuest> ConnectAsync(string socketPath, int mtu = 1500, Impairment? impairment = null)
+    public static Task<TestGuest> ConnectAsync(string socketPath, int mtu = 1500, Impairment? impairment = null) =>
+        ConnectAsync(socketPath, new TestGuest(mtu, impairment));
+
+    public static Task<TestGuest> ConnectAsync(string socketPath, MacAddress mac, Ipv4Address address, Ipv4Address gateway) =>
+        ConnectAsync(socketPath, new TestGuest(1500, null) { Ends = (mac, address, gateway) });
+
+    private static async Task<TestGuest> ConnectAsync(string socketPath, TestGuest guest)
     {
-        var guest = new TestGuest(mtu, impairment);
         await guest._socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath));
-        guest._receiving = guest.ReceiveAsync();
+
+        // A thread of its own: it sends as it receives, and waits then for a gateway that lives on the thread pool.
+        guest._receiving = Task.Factory.StartNew(guest.Receive, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return guest;
     }
 
@@ -60,9 +69,9 @@ internal sealed class TestGuest : IAsyncDisposable
     public void SendIpv4(byte protocol, Ipv4Address destination, ReadOnlySpan<byte> payload, Ipv4Address? source = null)
     {
         var frame = new byte[EthernetFrame.HeaderSize + Ipv4Packet.HeaderSize + payload.Length];
-        EthernetFrame.WriteHeader(frame, GatewayLink.MacOf(Gateway), Mac, EtherType.Ipv4);
+        EthernetFrame.WriteHeader(frame, GatewayLink.MacOf(Ends.Gateway), Ends.Mac, EtherType.Ipv4);
         Span<byte> packet = frame.AsSpan(EthernetFrame.HeaderSize);
-        Ipv4Packet.WriteHeader(packet, packet.Length, protocol, source ?? Address, destination);
+        Ipv4Packet.WriteHeader(packet, packet.Length, protocol, source ?? Ends.Address, destination);
         payload.CopyTo(packet[Ipv4Packet.HeaderSize..]);
         if (_impairment is { } impairment)
         {
@@ -78,7 +87,7 @@ internal sealed class TestGuest : IAsyncDisposable
     {
         var datagram = new byte[UdpDatagram.HeaderSize + payload.Length];
         payload.CopyTo(datagram.AsSpan(UdpDatagram.HeaderSize));
-        UdpDatagram.WriteHeader(datagram, source ?? Address, sourcePort, destination, destinationPort);
+        UdpDatagram.WriteHeader(datagram, source ?? Ends.Address, sourcePort, destination, destinationPort);
         SendIpv4(IpProtocol.Udp, destination, datagram, source);
     }
 
@@ -91,14 +100,14 @@ internal sealed class TestGuest : IAsyncDisposable
         }
 
         payload.CopyTo(segment.AsSpan(TcpSegment.HeaderSize + header.OptionsLength));
-        TcpSegment.WriteHeader(segment, header, Address, destination);
+        TcpSegment.WriteHeader(segment, header, Ends.Address, destination);
         SendIpv4(IpProtocol.Tcp, destination, segment);
     }
 
     public TestTcpClient CreateClient(Ipv4Address? destination = null, ushort port = 80, int receiveBuffer = 1 << 20)
     {
         ushort localPort = _nextPort++;
-        var client = new TestTcpClient(this, destination ?? Gateway, port, localPort, receiveBuffer);
+        var client = new TestTcpClient(this, destination ?? Ends.Gateway, port, localPort, receiveBuffer);
         _clients[localPort] = client;
         return client;
     }
@@ -129,7 +138,7 @@ internal sealed class TestGuest : IAsyncDisposable
     {
         byte[] echo = [8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7];
         BinaryPrimitives.WriteUInt16BigEndian(echo.AsSpan(2), InternetChecksum.Of(echo));
-        SendIpv4(IpProtocol.Icmp, Gateway, echo);
+        SendIpv4(IpProtocol.Icmp, Ends.Gateway, echo);
         while (true)
         {
             if (IsEchoReply(await NextFrameAsync(), echo))
@@ -141,15 +150,12 @@ internal sealed class TestGuest : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _ending.CancelAsync();
         _socket.Dispose();
         await _receiving;
         foreach (TestTcpClient client in _clients.Values)
         {
             client.Dispose();
         }
-
-        _ending.Dispose();
     }
 
     private static bool IsEchoReply(byte[] bytes, byte[] echo) =>
@@ -158,7 +164,7 @@ internal sealed class TestGuest : IAsyncDisposable
         && packet.Protocol == IpProtocol.Icmp && packet.Payload[0] == 0 && packet.Payload[4..].SequenceEqual(echo.AsSpan(4))
         && InternetChecksum.Of(packet.Payload) == 0;
 
-    private async Task ReceiveAsync()
+    private void Receive()
     {
         var buffer = new byte[1 << 19];
         int filled = 0;
@@ -166,7 +172,7 @@ internal sealed class TestGuest : IAsyncDisposable
         {
             while (true)
             {
-                int count = await _socket.ReceiveAsync(buffer.AsMemory(filled), _ending.Token);
+                int count = _socket.Receive(buffer.AsSpan(filled));
                 if (count == 0)
                 {
                     return;
@@ -188,7 +194,7 @@ internal sealed class TestGuest : IAsyncDisposable
                 }
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
         }
         finally

@@ -238,7 +238,13 @@ internal sealed class TestTcpClient : IDisposable
 
     private void OnTimer()
     {
-        lock (_lock)
+        // Who holds it may wait for a gateway on the thread pool; timers that waited too would take every thread of that pool.
+        if (!_lock.TryEnter())
+        {
+            return;
+        }
+
+        try
         {
             if (!_isOpen && !WasReset && _sent == 0 && _toSend.Length > 0)
             {
@@ -254,6 +260,10 @@ internal sealed class TestTcpClient : IDisposable
 
                 Pump();
             }
+        }
+        finally
+        {
+            _lock.Exit();
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed class SwitchCapture : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly Action<SwitchCapture> _ended;
     private readonly Action<Exception>? _failed;
-    private readonly FileStream _file;
+    private readonly Stream _file;
     private readonly Lock _lock = new();
     private readonly Channel<bool> _waits = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Task _writing;
@@ -44,13 +44,15 @@ internal sealed class SwitchCapture : IAsyncDisposable
     /// <param name="clock">For the times of frames.</param>
     /// <param name="ended">Called when no more frames are wanted.</param>
     /// <param name="failed">Called when the file cannot be written any more.</param>
+    /// <param name="open">Opens the file; null for the usual way.</param>
     /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Host"/>: the file cannot be made.</exception>
-    public SwitchCapture(string path, int machine, int peer, long limit, TimeProvider clock, Action<SwitchCapture> ended, Action<Exception>? failed)
+    public SwitchCapture(string path, int machine, int peer, long limit, TimeProvider clock, Action<SwitchCapture> ended, Action<Exception>? failed,
+        Func<string, Stream>? open = null)
     {
         (_machine, _peer, _limit, _clock, _ended, _failed) = (machine, peer, limit, clock, ended, failed);
         try
         {
-            _file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            _file = (open ?? OpenFile)(path);
             _file.Write(FileHeader());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -116,6 +118,8 @@ internal sealed class SwitchCapture : IAsyncDisposable
         _machine < 0 ? to < 0
         : _peer < 0 ? to == _machine || (to < 0 && from == _machine)
         : (from == _machine && to == _peer) || (from == _peer && to == _machine);
+
+    private static FileStream OpenFile(string path) => new(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
 
     private static byte[] FileHeader()
     {
