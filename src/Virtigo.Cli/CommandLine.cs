@@ -11,12 +11,13 @@ internal static class CommandLine
 {
     private const string ExitCodes = """
         Exit codes:
-          0    done                          6    the installer reported a failure
-          1    a defect of Virtigo           7    the installer waits for an answer
-          2    bad argument, key or value    8    the guest died
-          3    the host lacks something      9    the image did not pass its boot test
-          4    archive out of reach          10   a time limit passed
+          0    done                          7    the installer waits for an answer
+          1    a defect of Virtigo           8    the guest died
+          2    bad argument, key or value    9    the image did not pass its boot test
+          3    the host lacks something      10   a time limit passed
+          4    archive out of reach          11   a test failed
           5    not signed, or a wrong hash   130  interrupted
+          6    the installer reported a failure
         """;
 
     // A guest gets this long to be taken down after Ctrl-C.

@@ -32,6 +32,9 @@ public enum FailureKind
 
     /// <summary>A time limit passed while the guest was still at work.</summary>
     TimedOut = 10,
+
+    /// <summary>A test failed: what it tests is not as it expects.</summary>
+    Test = 11,
 }
 
 /// <summary>A failure with a cause a person can act on.</summary>
