@@ -83,7 +83,17 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
     /// <exception cref="GuestAgentException">The agent cannot start the program.</exception>
     /// <exception cref="InvalidDataException">The agent answers nonsense.</exception>
     /// <exception cref="IOException">The channel broke: the guest has ended.</exception>
-    public async Task<GuestCommandResult> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public Task<GuestCommandResult> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        RunAsync(program, arguments, [], cancellationToken);
+
+    /// <summary>Runs a program in the guest, as its root, with input, and waits for its end.</summary>
+    /// <param name="program">Its path in the guest.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="input">What it reads; at most a mebibyte, since it goes in one message.</param>
+    /// <param name="cancellationToken">Ends the wait; the program goes on.</param>
+    /// <inheritdoc cref="RunAsync(string, IReadOnlyList{string}, CancellationToken)" path="/exception"/>
+    public async Task<GuestCommandResult> RunAsync(
+        string program, IReadOnlyList<string> arguments, byte[] input, CancellationToken cancellationToken)
     {
         JsonElement started = await ExecuteAsync("guest-exec", writer =>
         {
@@ -95,6 +105,11 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
             }
 
             writer.WriteEndArray();
+            if (input.Length > 0)
+            {
+                writer.WriteBase64String("input-data", input);
+            }
+
             writer.WriteBoolean("capture-output", true);
         }, cancellationToken);
         long pid = GuestAgentMessage.Number(started, "pid") ?? throw new InvalidDataException("The guest's agent started a program without naming its process.");

@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Machines;
 
 public sealed partial class Machine
@@ -21,10 +23,24 @@ public sealed partial class Machine
     /// </exception>
     public async Task<CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
     {
+        const int said = 1000;
         MachineRun run = Running();
         IGuestShell shell = await ShellAsync(run, cancellationToken);
-        return await WithinAsync(run, options.Limit, token => shell.ExecuteAsync(command, options, token),
-            waited => $"{Name}: \"{command}\" did not end within {waited.TotalSeconds:0} s.", cancellationToken);
+        var last = new ByteTail(said);
+        CommandOptions watched = options with
+        {
+            OnOutput = (bytes, isError) =>
+            {
+                lock (last)
+                {
+                    last.Append(bytes.Span);
+                }
+
+                options.OnOutput?.Invoke(bytes, isError);
+            },
+        };
+        return await WithinAsync(run, options.Limit, token => shell.ExecuteAsync(command, watched, token),
+            waited => $"{Name}: \"{command}\" did not end within {waited.TotalSeconds:0} s and was killed.{LastSaid(last)}", cancellationToken);
     }
 
     /// <summary>Runs a shell command that must succeed, as root, for at most five minutes.</summary>
@@ -111,5 +127,14 @@ public sealed partial class Machine
         IGuestShell shell = await ShellAsync(run, cancellationToken);
         return await WithinAsync(run, s_startLimit, token => shell.ConnectAsync(target, token),
             waited => $"{Name}: {target} did not answer within {waited.TotalSeconds:0} s.", cancellationToken);
+    }
+
+    private static string LastSaid(ByteTail tail)
+    {
+        lock (tail)
+        {
+            string said = ConsoleText.Printable(tail.ToString()).Trim();
+            return said.Length == 0 ? " It printed nothing." : $" It printed last:\n{said}";
+        }
     }
 }

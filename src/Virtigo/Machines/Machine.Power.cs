@@ -5,6 +5,8 @@ namespace Virtigo.Machines;
 public sealed partial class Machine
 {
     private static readonly TimeSpan s_bootLimit = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan s_answerLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_rebootPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromMinutes(3);
 
     /// <summary>
@@ -30,8 +32,11 @@ public sealed partial class Machine
         }
     }
 
-    /// <summary>Takes over a guest that runs already, such as a fork; the machine is off before.</summary>
-    /// <param name="guest">The guest, running; the machine disposes it.</param>
+    /// <summary>
+    /// Takes over a guest that is a running copy of another: in one round trip, what its source had open is dropped, its clock is set and
+    /// its entropy stirred.
+    /// </summary>
+    /// <param name="guest">The guest, running, not paused; the machine disposes it.</param>
     /// <param name="cancellationToken">Gives up.</param>
     internal async Task AttachAsync(IGuest guest, CancellationToken cancellationToken)
     {
@@ -39,6 +44,7 @@ public sealed partial class Machine
         try
         {
             await ReplaceAsync(guest);
+            await _run!.RefreshAsync(cancellationToken);
         }
         finally
         {
@@ -85,6 +91,63 @@ public sealed partial class Machine
         if (_run is { } run)
         {
             await run.Guest.KillAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Stops the machine's processors: nothing in it notices. Does nothing to one that is paused.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine is off.</exception>
+    public async Task PauseAsync(CancellationToken cancellationToken)
+    {
+        MachineRun run = Running();
+        await run.Guest.PauseAsync(cancellationToken);
+        run.Paused = true;
+    }
+
+    /// <summary>Lets a paused machine go on. Does nothing to one that runs.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine is off.</exception>
+    public async Task ResumeAsync(CancellationToken cancellationToken)
+    {
+        MachineRun run = Running();
+        await run.Guest.ResumeAsync(cancellationToken);
+        run.Paused = false;
+    }
+
+    /// <summary>Reboots the machine, as its own system does, and waits until it answers again, at most six minutes.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.TimedOut"/> when it does not come back, <see cref="FailureKind.Guest"/> when it is off or ends.
+    /// </exception>
+    public async Task RebootAsync(CancellationToken cancellationToken)
+    {
+        MachineRun run = Running();
+        string before = await WithinAsync(run, s_bootLimit, run.BootIdAsync,
+            waited => $"Machine {Name} did not answer within {waited.TotalSeconds:0} s, so it could not be rebooted.", cancellationToken);
+        IGuestShell shell = await ShellAsync(run, cancellationToken);
+        await WithinAsync(run, s_bootLimit, async token =>
+        {
+            // Answers when the reboot was asked for; what comes after it may be cut off.
+            await shell.ExecuteAsync("(sleep 0.1; systemctl reboot || reboot) >/dev/null 2>&1 &", new CommandOptions(), token);
+            while (await BootIdOrNothingAsync(run, token) is var now && (now.Length == 0 || now == before))
+            {
+                await Task.Delay(s_rebootPause, _config.Clock, token);
+            }
+
+            run.Forget("the machine was rebooted");
+            return await run.ShellAsync(token);
+        }, waited => $"Machine {Name} did not come back from its reboot within {waited.TotalSeconds:0} s.", cancellationToken);
+    }
+
+    private async Task<string> BootIdOrNothingAsync(MachineRun run, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await run.BootIdAsync(either.Token);
+        }
+        catch (Exception error) when (error is OperationCanceledException or GuestAgentException or InvalidDataException
+            && !cancellationToken.IsCancellationRequested)
+        {
+            return "";
         }
     }
 

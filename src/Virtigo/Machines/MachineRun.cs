@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Machines;
@@ -5,18 +6,28 @@ namespace Virtigo.Machines;
 /// <summary>A machine from one power-on to the next power-off: its guest, its console, and the way commands get in.</summary>
 internal sealed class MachineRun : IAsyncDisposable
 {
+    private const int EntropyLength = 64;
+    private static readonly TimeSpan s_answerLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_reunionLimit = TimeSpan.FromSeconds(2);
     private readonly MachineConfig _config;
     private readonly SemaphoreSlim _connecting = new(1);
+    private readonly CancellationTokenSource _ended = new();
     private readonly Task _reading;
+    private readonly Task _watching;
     private readonly GuestAgent? _agent;
+    private readonly GuestChannel? _channel;
     private IGuestShell? _shell;
+    private string _bootId = "";
+    private bool _connectedBefore;
 
     /// <summary>Takes a guest over and begins to read its console.</summary>
     public MachineRun(MachineConfig config, IGuest guest)
     {
         (_config, Guest) = (config, guest);
-        _agent = guest.Agent is { } channel ? new GuestAgent(channel, config.Clock) : null;
+        _agent = guest.Agent is { } agent ? new GuestAgent(agent, config.Clock) : null;
+        _channel = guest.Channel is { } channel && _agent is not null ? new GuestChannel(channel) : null;
         _reading = Task.Run(() => Console.ReadAsync(guest.OpenSerial(config.Console)));
+        _watching = _channel is null ? Task.CompletedTask : Task.Run(() => WatchAsync(_channel, _agent!));
     }
 
     /// <summary>The guest.</summary>
@@ -28,13 +39,18 @@ internal sealed class MachineRun : IAsyncDisposable
     /// <summary>Whether we stopped its processors.</summary>
     public bool Paused { get; set; }
 
-    /// <summary>The way in, once the guest answers.</summary>
+    /// <summary>The way in, once the guest answers. After a reboot it is found anew.</summary>
     public async Task<IGuestShell> ShellAsync(CancellationToken cancellationToken)
     {
+        if (_shell is { } shell && Usable(shell))
+        {
+            return shell;
+        }
+
         await _connecting.WaitAsync(cancellationToken);
         try
         {
-            return _shell ??= await ConnectAsync(cancellationToken);
+            return _shell = _shell is { } now && Usable(now) ? now : await ConnectAsync(cancellationToken);
         }
         finally
         {
@@ -42,19 +58,79 @@ internal sealed class MachineRun : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Takes over a guest that was copied while it ran: what its source had open is dropped, its clock is set and its entropy stirred, in
+    /// one round trip.
+    /// </summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        if (_channel is null)
+        {
+            return;
+        }
+
+        await _connecting.WaitAsync(cancellationToken);
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            _bootId = await _channel.ResetAsync(_config.Clock.GetUtcNow(), RandomNumberGenerator.GetBytes(EntropyLength), either.Token);
+            _shell = new ChannelShell(_channel, _config.Clock);
+            _connectedBefore = true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The channel was not set up when the guest was copied: it is when the first command comes.
+        }
+        finally
+        {
+            _connecting.Release();
+        }
+    }
+
+    /// <summary>The id of the guest's current boot, from its agent; waits until the agent answers.</summary>
+    public async Task<string> BootIdAsync(CancellationToken cancellationToken)
+    {
+        if (_agent is null)
+        {
+            IGuestShell shell = await ShellAsync(cancellationToken);
+            return (await shell.ExecuteAsync("cat /proc/sys/kernel/random/boot_id", new CommandOptions(), cancellationToken)).Output.Trim();
+        }
+
+        await _agent.WaitAsync(cancellationToken);
+        return System.Text.Encoding.UTF8.GetString(await _agent.ReadFileAsync("/proc/sys/kernel/random/boot_id", 100, cancellationToken)).Trim();
+    }
+
+    /// <summary>Makes the next command find its way anew, after the guest has booted again.</summary>
+    public void Forget(string reason)
+    {
+        _channel?.Break(reason);
+        _shell = null;
+    }
+
     /// <summary>Ends the guest.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _ended.CancelAsync();
         await Guest.DisposeAsync();
+        await _watching;
         if (_shell is not null)
         {
             await _shell.DisposeAsync();
         }
 
+        if (_channel is not null)
+        {
+            await _channel.DisposeAsync();
+        }
+
         await _reading;
         _agent?.Dispose();
         _connecting.Dispose();
+        _ended.Dispose();
     }
+
+    private bool Usable(IGuestShell shell) => shell is not ChannelShell || _channel!.IsReady;
 
     private async Task<IGuestShell> ConnectAsync(CancellationToken cancellationToken)
     {
@@ -63,7 +139,97 @@ internal sealed class MachineRun : IAsyncDisposable
             throw new VirtigoException(FailureKind.Usage, $"Machine {_config.Name} has no agent channel, so no command can be run in it.");
         }
 
+        if (_channel is not null)
+        {
+            if (_connectedBefore && await AnswersAsync(_channel, cancellationToken))
+            {
+                return new ChannelShell(_channel, _config.Clock);
+            }
+
+            // What is sent now waits in the port until the guest's side opens it.
+            Task<string> ready = _channel.ResetAsync(null, ReadOnlyMemory<byte>.Empty, cancellationToken);
+            await _agent.WaitAsync(cancellationToken);
+            if (await GuestChannelSetup.StartAsync(_agent, cancellationToken))
+            {
+                _bootId = await ready;
+                _connectedBefore = true;
+                return new ChannelShell(_channel, _config.Clock);
+            }
+
+            _channel.Break("the guest has no perl");
+        }
+
         await _agent.WaitAsync(cancellationToken);
         return new AgentShell(_agent, _config.Clock);
+    }
+
+    /// <summary>Whether the guest's side that ran before still does, so that it need not be started.</summary>
+    private async Task<bool> AnswersAsync(GuestChannel channel, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_reunionLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            _bootId = await channel.ResetAsync(null, ReadOnlyMemory<byte>.Empty, either.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Finds out that the guest has booted again, or lost its side of the channel: whoever waits on a stream would wait for ever.
+    /// </summary>
+    private async Task WatchAsync(GuestChannel channel, GuestAgent agent)
+    {
+        var period = TimeSpan.FromSeconds(3);
+        try
+        {
+            for (long before = -1; ;)
+            {
+                await Task.Delay(period, _config.Clock, _ended.Token);
+                bool silent = channel.IsReady && channel.Count > 0 && channel.Received == before && !Paused;
+                before = channel.Received;
+                if (silent && !await PingsAsync(channel) && await BootedAgainAsync(agent))
+                {
+                    channel.Break("the machine has booted again, or its side of the channel was killed");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The power-on is over.
+        }
+    }
+
+    private async Task<bool> PingsAsync(GuestChannel channel)
+    {
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _ended.Token);
+        try
+        {
+            await channel.PingAsync(either.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!_ended.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private async Task<bool> BootedAgainAsync(GuestAgent agent)
+    {
+        const string alive = "pgrep -f '^perl /run/virtigo/guest-channel.pl' >/dev/null";
+        try
+        {
+            return await BootIdAsync(_ended.Token) != _bootId
+                || (await agent.RunAsync("/bin/sh", ["-c", alive], _ended.Token)).ExitCode != 0;
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        {
+            return false;
+        }
     }
 }
