@@ -8,7 +8,7 @@ namespace Virtigo.Environments;
 /// Several machines and networks that live and die together, cut off from the host and the world. Disposing it destroys everything; so does
 /// the end of this process, however it comes.
 /// </summary>
-public sealed class VirtualEnvironment : IAsyncDisposable
+public sealed partial class VirtualEnvironment : IAsyncDisposable
 {
     private readonly EnvironmentHost _host;
     private readonly EnvironmentPlan _plan;
@@ -164,6 +164,7 @@ public sealed class VirtualEnvironment : IAsyncDisposable
 
         try
         {
+            await Task.WhenAll(_forwards.Select(forward => forward.DisposeAsync().AsTask()));
             await Task.WhenAll(Machines.Select(machine => machine.DisposeAsync().AsTask()));
         }
         finally

@@ -17,15 +17,8 @@ internal sealed class SocketFolder : IDisposable
     /// <summary>Makes a folder, and removes those whose process was killed.</summary>
     public static SocketFolder Create(HostPaths paths)
     {
-        Directory.CreateDirectory(paths.Runtime, OwnerOnly);
-        if (new DirectoryInfo(paths.Runtime) is { LinkTarget: not null } or { UnixFileMode: not OwnerOnly })
-        {
-            throw new VirtigoException(FailureKind.Host,
-                $"{paths.Runtime} holds the sockets of guests and must be a folder with mode 0700; it is a link, or open to others.",
-                $"Look at who made it, then: rm -r {ShellQuote.Word(paths.Runtime)}");
-        }
-
-        Sweep(paths.Runtime);
+        EnsureBase(paths);
+        Sweep(paths);
         while (true)
         {
             // Another process that sweeps may hold the lock of a folder it has not seen in use yet: then a new name.
@@ -38,17 +31,23 @@ internal sealed class SocketFolder : IDisposable
         }
     }
 
-    /// <summary>Removes the folder and what is in it.</summary>
-    public void Dispose()
+    /// <summary>Makes the folder that all sockets are below, and checks that it is this user's alone.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it is not.</exception>
+    public static void EnsureBase(HostPaths paths)
     {
-        Directory.Delete(Path, recursive: true);
-        File.Delete(Path + ".lock");
-        _use.Dispose();
+        Directory.CreateDirectory(paths.Runtime, OwnerOnly);
+        if (new DirectoryInfo(paths.Runtime) is { LinkTarget: not null } or { UnixFileMode: not OwnerOnly })
+        {
+            throw new VirtigoException(FailureKind.Host,
+                $"{paths.Runtime} holds the sockets of guests and must be a folder with mode 0700; it is a link, or open to others.",
+                $"Look at who made it, then: rm -r {ShellQuote.Word(paths.Runtime)}");
+        }
     }
 
-    private static void Sweep(string runtime)
+    /// <summary>Removes the folders whose process was killed.</summary>
+    public static void Sweep(HostPaths paths)
     {
-        foreach (string marker in Directory.EnumerateFiles(runtime, "*.lock"))
+        foreach (string marker in Directory.EnumerateFiles(paths.Runtime, "*.lock"))
         {
             using FileLock? free = FileLock.TryAcquire(marker);
             if (free is not null)
@@ -62,5 +61,13 @@ internal sealed class SocketFolder : IDisposable
                 File.Delete(marker);
             }
         }
+    }
+
+    /// <summary>Removes the folder and what is in it.</summary>
+    public void Dispose()
+    {
+        Directory.Delete(Path, recursive: true);
+        File.Delete(Path + ".lock");
+        _use.Dispose();
     }
 }
