@@ -29,18 +29,16 @@ internal sealed class EnvironmentTarget(
                 await which.ShutdownAsync(cancellationToken);
                 break;
             case PowerOrder.Reboot:
-                await which.ShutdownAsync(cancellationToken);
-                await which.StartAsync(cancellationToken);
-                await which.WaitUntilReadyAsync(cancellationToken);
+                await which.RebootAsync(cancellationToken);
                 break;
             case PowerOrder.Cut:
                 await which.PowerCutAsync(cancellationToken);
                 break;
             case PowerOrder.Pause:
-                await which.Guest.PauseAsync(cancellationToken);
+                await which.PauseAsync(cancellationToken);
                 break;
             default:
-                await which.Guest.ResumeAsync(cancellationToken);
+                await which.ResumeAsync(cancellationToken);
                 break;
         }
     }

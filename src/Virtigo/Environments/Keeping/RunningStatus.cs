@@ -41,7 +41,7 @@ public enum PowerOrder
     /// <summary>Press the power button and wait until it is off.</summary>
     Shutdown,
 
-    /// <summary>Shut it down and start it again.</summary>
+    /// <summary>Reboot it, and wait until it answers again.</summary>
     Reboot,
 
     /// <summary>Pull the plug.</summary>

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Virtigo.Machines;
 
 namespace Virtigo.Environments;
 
@@ -17,9 +18,14 @@ internal static class StreamJoining
     /// <summary>Shows the other side of a connection that nothing more will be sent; reading goes on.</summary>
     public static void EndSending(Stream connection)
     {
-        if (connection is NetworkStream network)
+        switch (connection)
         {
-            network.Socket.Shutdown(SocketShutdown.Send);
+            case NetworkStream network:
+                network.Socket.Shutdown(SocketShutdown.Send);
+                break;
+            case GuestConnection guest:
+                guest.EndInput();
+                break;
         }
     }
 
