@@ -237,6 +237,42 @@ public sealed class SwitchForwardingTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Frames_cost_no_memory_of_the_collectors(bool withFault)
+    {
+        await using SwitchFixture lan = SwitchFixture.Start("lan: a b c");
+        SwitchGuest a = await lan.ConnectAsync("a");
+        SwitchGuest b = await lan.ConnectAsync("b");
+        SwitchGuest c = await lan.ConnectAsync("c");
+        await c.ShoutAsync("hello");
+        Assert.Equal("hello", await a.HearAsync());
+        Assert.Equal("hello", await b.HearAsync());
+        if (withFault)
+        {
+            lan.Switch.SetFault(new LinkSelector(), new LinkFault { Delay = TimeSpan.FromMilliseconds(1), Jitter = TimeSpan.FromMilliseconds(1), Corrupt = 0.1 });
+        }
+
+        byte[] unicast = SwitchGuest.Framed(SwitchGuest.Frame(c.Port.Mac, a.Port.Mac, "to c", 200));
+        byte[] broadcast = SwitchGuest.Framed(SwitchGuest.Frame(MacAddress.Broadcast, a.Port.Mac, "to all", 1500));
+        byte[] round = [.. Enumerable.Repeat(unicast, 30).SelectMany(frame => frame), .. broadcast, .. Enumerable.Repeat(unicast, 9).SelectMany(frame => frame)];
+        long before = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            await a.SendRawAsync(round);
+            for (int frame = 0; frame < 40; frame++)
+            {
+                await c.NextAsync();
+            }
+
+            await b.NextAsync();
+            before = i == 50 ? lan.Switch.AllocatedBytes : before;
+        }
+
+        Assert.Equal(0, lan.Switch.AllocatedBytes - before);
+    }
+
     [Fact]
     public void Queued_frames_come_out_whole_and_in_order_wherever_they_were_cut() =>
         Gen.Select(Gen.Int[1, 3000].Array[1, 60], Gen.Int[0, 9000]).Sample((lengths, cut) =>

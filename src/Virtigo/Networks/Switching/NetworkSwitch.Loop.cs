@@ -8,6 +8,11 @@ internal sealed partial class NetworkSwitch
 
     private readonly byte[] _buffer = new byte[ReadSize + FrameOutput.PrefixSize + GuestLinkSession.LongestFrame];
 
+    private long _allocated;
+
+    /// <summary>The bytes of managed memory that the switch's thread has allocated ever. Frames between guests add nothing.</summary>
+    public long AllocatedBytes => Interlocked.Read(ref _allocated);
+
     /// <summary>The switch's thread.</summary>
     private void Run()
     {
@@ -35,6 +40,7 @@ internal sealed partial class NetworkSwitch
                     }
 
                     timeout = Work();
+                    Interlocked.Exchange(ref _allocated, GC.GetAllocatedBytesForCurrentThread());
                 }
             }
         }
@@ -157,7 +163,7 @@ internal sealed partial class NetworkSwitch
             port.IsDirty = false;
             if (!port.Flush(restOnly: _shared.IsFrozen))
             {
-                Disconnect(_networks.Find(network => Array.IndexOf(network.Ports, port) >= 0)!, port);
+                Disconnect(_ports[(int)port.Tag].Network, port);
             }
         }
 

@@ -8,7 +8,6 @@ internal sealed class SwitchedPort : IDisposable
 {
     private readonly Epoll _epoll;
     private readonly Socket _listener;
-    private readonly ulong _tag;
     private byte[]? _partial;
     private bool _wantsToWrite;
 
@@ -21,7 +20,7 @@ internal sealed class SwitchedPort : IDisposable
     /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Host"/>: the socket cannot be made.</exception>
     public SwitchedPort(SwitchPort definition, int index, ulong tag, Epoll epoll, int queueBytes)
     {
-        (Definition, Index, _tag, _epoll) = (definition, index, tag, epoll);
+        (Definition, Index, Tag, _epoll) = (definition, index, tag, epoll);
         Queue = new FrameQueue(queueBytes);
         _listener = GuestSocket.Listen(definition.SocketPath);
         _listener.Blocking = false;
@@ -33,6 +32,9 @@ internal sealed class SwitchedPort : IDisposable
 
     /// <summary>Its place on the network.</summary>
     public int Index { get; }
+
+    /// <summary>Its number among all ports of the switch.</summary>
+    public ulong Tag { get; }
 
     /// <summary>The guest's socket, or null while there is none.</summary>
     public Socket? Guest { get; private set; }
@@ -76,7 +78,7 @@ internal sealed class SwitchedPort : IDisposable
         Guest.Blocking = false;
         Guest.SendBufferSize = Guest.ReceiveBufferSize = 1 << 20;
         _epoll.Remove(_listener);
-        _epoll.Add(Guest, EpollEvents.Readable, _tag);
+        _epoll.Add(Guest, EpollEvents.Readable, Tag);
         _wantsToWrite = false;
         _tally.Connections++;
     }
@@ -99,7 +101,7 @@ internal sealed class SwitchedPort : IDisposable
     }
 
     /// <summary>Watches for a guest; told once for each, so that one that cannot be taken in does not keep the switch busy.</summary>
-    private void Listen() => _epoll.Add(_listener, EpollEvents.Readable | EpollEvents.EdgeTriggered, _tag);
+    private void Listen() => _epoll.Add(_listener, EpollEvents.Readable | EpollEvents.EdgeTriggered, Tag);
 
     /// <summary>Copies what was kept of a frame to where the rest of it follows.</summary>
     public void CopyPartial(Span<byte> destination) => _partial.AsSpan(0, PartialLength).CopyTo(destination);
@@ -137,7 +139,7 @@ internal sealed class SwitchedPort : IDisposable
         if (waits != _wantsToWrite)
         {
             _wantsToWrite = waits;
-            _epoll.Modify(guest, waits ? EpollEvents.Readable | EpollEvents.Writable : EpollEvents.Readable, _tag);
+            _epoll.Modify(guest, waits ? EpollEvents.Readable | EpollEvents.Writable : EpollEvents.Readable, Tag);
         }
 
         return waits || error == SocketError.Success;
