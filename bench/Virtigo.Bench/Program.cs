@@ -14,8 +14,11 @@ try
         case ["startup", var script, var command, var assembly]:
             await CommandBench.StartUpAsync(script, command, assembly);
             return 0;
+        case ["switch"]:
+            await SwitchBench.RunAsync();
+            return 0;
         default:
-            Console.Error.WriteLine("This program is run by bench/install, bench/rebuild and bench/startup.");
+            Console.Error.WriteLine("This program is run by the commands of the folder bench.");
             return 2;
     }
 }
