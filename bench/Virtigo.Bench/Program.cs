@@ -17,8 +17,11 @@ try
         case ["switch"]:
             await SwitchBench.RunAsync();
             return 0;
+        case ["fork", var spec]:
+            await ForkBench.RunAsync(spec);
+            return 0;
         default:
-            Console.Error.WriteLine("This program is run by the commands of the folder bench.");
+            Console.Error.WriteLine("This program is run by the scripts in bench/.");
             return 2;
     }
 }

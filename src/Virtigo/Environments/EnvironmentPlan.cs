@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Images;
+using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -35,6 +36,7 @@ internal sealed record EnvironmentPlan
         yield return Format.ToString(CultureInfo.InvariantCulture);
         yield return Platform;
         yield return MachineSetup.Version;
+        yield return GuestChannelSetup.Version;
         yield return Spec.ReadyText;
         yield return string.Join(' ', Spec.Egress);
         foreach (NetworkPlan network in Networks)
