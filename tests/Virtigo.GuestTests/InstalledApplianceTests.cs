@@ -46,7 +46,7 @@ public sealed class InstalledApplianceTests(Lab lab)
     {
         StoredImage image = await lab.Golden;
         string first;
-        await using (Machine machine = await lab.BootAsync(image.DiskPath))
+        await using (BootedCopy machine = await lab.BootAsync(image.DiskPath))
         {
             first = await machine.ShellAsync("cat /etc/machine-id", Cancel);
             Assert.Equal("web", await machine.ShellAsync("hostname", Cancel));
@@ -65,7 +65,7 @@ public sealed class InstalledApplianceTests(Lab lab)
             Assert.Contains("web login:", machine.ConsoleLog, StringComparison.Ordinal);
         }
 
-        await using Machine second = await lab.BootAsync(image.DiskPath);
+        await using BootedCopy second = await lab.BootAsync(image.DiskPath);
         string other = await second.ShellAsync("cat /etc/machine-id", Cancel);
         Assert.Equal(32, first.Length);
         Assert.Equal(32, other.Length);
@@ -92,7 +92,7 @@ public sealed class InstalledApplianceTests(Lab lab)
         await using GuestGateway gateway = GuestGateway.Listen(
             new GuestGatewayOptions { SocketPath = Path.Combine(sockets.Path, "net"), DnsNames = proxy.Hosts },
             (connection, token) => proxy.ServeAsync(connection.Stream, token));
-        await using Machine machine = await lab.BootAsync(image.DiskPath, gateway.SocketPath);
+        await using BootedCopy machine = await lab.BootAsync(image.DiskPath, gateway.SocketPath);
 
         // The system asks for its address on its own; what is waited for is that it has one and can look up its mirror.
         string reached = await machine.ShellAsync(

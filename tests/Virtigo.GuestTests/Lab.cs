@@ -95,12 +95,12 @@ public sealed class Lab : IDisposable
     })!;
 
     /// <summary>A machine on a throw-away copy of a disk.</summary>
-    public async Task<Machine> BootAsync(string disk, string? network = null)
+    public async Task<BootedCopy> BootAsync(string disk, string? network = null)
     {
         IDisposable place = await PlaceAsync();
         var hypervisor = new QemuHypervisor(Paths);
         await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
-        return await Machine.StartAsync(hypervisor, Paths, disk, network, place, Cancel);
+        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, place, Cancel);
     }
 
     private static string Required(string variable) => Environment.GetEnvironmentVariable(variable)

@@ -44,7 +44,7 @@ public sealed partial class SameAsPlainInstallTests(Lab lab)
 
     private async Task<Dictionary<string, string>> LookAsync(string disk)
     {
-        await using Machine machine = await lab.BootAsync(disk);
+        await using BootedCopy machine = await lab.BootAsync(disk);
         var seen = new Dictionary<string, string>();
         foreach ((string view, string command) in Views)
         {

@@ -38,6 +38,9 @@ internal static class QemuCommandLine
     /// <summary>The node of a disk in QEMU's graph of block devices.</summary>
     public static string DiskNode(int disk) => Invariant($"node{disk}");
 
+    /// <summary>What stands between a disk's device and its node.</summary>
+    public static string DiskBackend(int disk) => Invariant($"disk{disk}");
+
     /// <summary>The device of a disk.</summary>
     public static string DiskDevice(int disk) => Invariant($"vdisk{disk}");
 

@@ -124,7 +124,7 @@ internal sealed partial class QemuGuest
     private Task ThrottleAsync(int disk, long bytesPerSecond, CancellationToken cancellationToken) =>
         CommandAsync("The disk cannot be slowed down", "block_set_io_throttle", writer =>
         {
-            writer.WriteString("id", QemuCommandLine.DiskDevice(disk));
+            writer.WriteString("device", QemuCommandLine.DiskBackend(disk));
             writer.WriteNumber("bps", bytesPerSecond);
             foreach (string other in (string[])["bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"])
             {

@@ -6,7 +6,7 @@ using Virtigo.Machines;
 namespace Virtigo.GuestTests;
 
 /// <summary>A booted machine on a throw-away copy of a disk, driven through its agent.</summary>
-public sealed class Machine : IAsyncDisposable
+public sealed class BootedCopy : IAsyncDisposable
 {
     private readonly IGuest _guest;
     private readonly SocketFolder _sockets;
@@ -14,13 +14,13 @@ public sealed class Machine : IAsyncDisposable
     private readonly IDisposable _place;
     private readonly GuestAgent _agent;
 
-    private Machine(IGuest guest, SocketFolder sockets, WorkFolder work, IDisposable place)
+    private BootedCopy(IGuest guest, SocketFolder sockets, WorkFolder work, IDisposable place)
     {
         (_guest, _sockets, _work, _place) = (guest, sockets, work, place);
         _agent = new GuestAgent(guest.Agent!, TimeProvider.System);
     }
 
-    public static async Task<Machine> StartAsync(
+    public static async Task<BootedCopy> StartAsync(
         IHypervisor hypervisor, HostPaths paths, string disk, string? network, IDisposable place, CancellationToken cancellationToken)
     {
         SocketFolder sockets = SocketFolder.Create(paths);
@@ -39,7 +39,7 @@ public sealed class Machine : IAsyncDisposable
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
             },
             cancellationToken);
-        var machine = new Machine(guest, sockets, work, place);
+        var machine = new BootedCopy(guest, sockets, work, place);
         await machine._agent.WaitAsync(cancellationToken);
         await machine.ShellAsync("systemctl is-system-running --wait", cancellationToken);
         return machine;
