@@ -9,6 +9,7 @@ internal sealed partial class QemuGuest
     private const int MaxKeys = 8;
     private const int SlowestDisk = 1024;
     private readonly SemaphoreSlim _diskTurn = new(1);
+    private readonly Dictionary<int, string> _faultNodes = [];
     private int _faults;
 
     /// <inheritdoc/>
@@ -107,12 +108,18 @@ internal sealed partial class QemuGuest
         try
         {
             await ThrottleAsync(disk, fault.Kind == DiskFaultKind.Slow ? fault.BytesPerSecond : 0, cancellationToken);
-            await SetNodeAsync(disk, QemuCommandLine.DiskNode(disk), cancellationToken);
+            if (_faultNodes.Remove(disk, out string? old))
+            {
+                await SetNodeAsync(disk, QemuCommandLine.DiskNode(disk), cancellationToken);
+                await CommandAsync("The disk's fault cannot be ended", "blockdev-del", writer => writer.WriteString("node-name", old), cancellationToken);
+            }
+
             if (fault.Kind is DiskFaultKind.Error or DiskFaultKind.Full)
             {
                 string node = $"fault{disk}-{++_faults}";
                 await AddFaultNodeAsync(node, disk, fault.Kind, cancellationToken);
                 await SetNodeAsync(disk, node, cancellationToken);
+                _faultNodes[disk] = node;
             }
         }
         finally
