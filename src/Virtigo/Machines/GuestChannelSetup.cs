@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Virtigo.Machines;
 
 /// <summary>Gets the guest's side of the stream channel running.</summary>
@@ -24,6 +27,9 @@ internal static class GuestChannelSetup
         fi
         setsid perl /run/virtigo/guest-channel.pl {Device} </dev/null >/dev/null 2>&1 &
         """;
+
+    /// <summary>Changes when what is put into guests does.</summary>
+    public static string Version => Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(Install), .. Program()]));
 
     /// <summary>The guest's side, a perl program.</summary>
     public static byte[] Program()
