@@ -18,6 +18,7 @@ internal sealed class DnsResponder
     private const int MaximumName = 253;
     private const int MaximumLabel = 63;
     private const ushort TypeAddress = 1;
+    private const ushort TypePointer = 12;
     private const ushort TypeAddress6 = 28;
     private const ushort TypeAny = 255;
     private const ushort ClassInternet = 1;
@@ -31,6 +32,7 @@ internal sealed class DnsResponder
     private const int AddressSize = 4;
     private const int Address6Size = 16;
     private readonly Dictionary<string, HostAddresses> _hosts = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, string> _pointers = new(StringComparer.OrdinalIgnoreCase);
     private readonly RefusalLog _refusals;
     private readonly uint _timeToLive;
 
@@ -53,6 +55,11 @@ internal sealed class DnsResponder
         foreach ((string name, HostAddresses addresses) in hosts)
         {
             _hosts.TryAdd(name.TrimEnd('.'), addresses);
+            _pointers.TryAdd(ReverseName(addresses.Ipv4.ToIPAddress()), name.TrimEnd('.'));
+            if (addresses.Ipv6 is { } address6)
+            {
+                _pointers.TryAdd(ReverseName(address6), name.TrimEnd('.'));
+            }
         }
     }
 
@@ -92,6 +99,11 @@ internal sealed class DnsResponder
 
         ushort type = BinaryPrimitives.ReadUInt16BigEndian(question[^4..]);
         ushort networkClass = BinaryPrimitives.ReadUInt16BigEndian(question[^2..]);
+        if (_pointers.TryGetValue(name, out string? pointer) && networkClass == ClassInternet)
+        {
+            return Write(message, question, ResponseCode.NoError, pointer: type is TypePointer or TypeAny ? pointer : null);
+        }
+
         bool isKnown = _hosts.TryGetValue(name, out HostAddresses addresses) && networkClass == ClassInternet;
         if (!isKnown && !IsServiceOfKnownName(name))
         {
@@ -116,6 +128,15 @@ internal sealed class DnsResponder
         }
 
         return false;
+    }
+
+    /// <summary>The name under which an address is looked up to find its name.</summary>
+    private static string ReverseName(IPAddress address)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        return bytes.Length == AddressSize
+            ? string.Join('.', bytes.Reverse()) + ".in-addr.arpa"
+            : string.Join('.', Convert.ToHexString(bytes).Reverse()) + ".ip6.arpa";
     }
 
     private static bool TryReadQuestion(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> question, out string name)
@@ -153,10 +174,12 @@ internal sealed class DnsResponder
     }
 
     private byte[] Write(ReadOnlySpan<byte> request, ReadOnlySpan<byte> question, ResponseCode code,
-        Ipv4Address? address = null, IPAddress? address6 = null)
+        Ipv4Address? address = null, IPAddress? address6 = null, string? pointer = null)
     {
-        int size = HeaderSize + question.Length + (address is null ? 0 : RecordSize + AddressSize) + (address6 is null ? 0 : RecordSize + Address6Size);
-        int records = (address is null ? 0 : 1) + (address6 is null ? 0 : 1);
+        byte[] name = pointer is null ? [] : Labels(pointer);
+        int size = HeaderSize + question.Length + (address is null ? 0 : RecordSize + AddressSize) + (address6 is null ? 0 : RecordSize + Address6Size)
+            + (pointer is null ? 0 : RecordSize + name.Length);
+        int records = (address is null ? 0 : 1) + (address6 is null ? 0 : 1) + (pointer is null ? 0 : 1);
         var message = new byte[size];
         request[..2].CopyTo(message);
         ushort asked = BinaryPrimitives.ReadUInt16BigEndian(request[2..]);
@@ -172,8 +195,16 @@ internal sealed class DnsResponder
         }
 
         address6?.TryWriteBytes(AddRecord(ref rest, TypeAddress6, Address6Size), out _);
+        if (pointer is not null)
+        {
+            name.CopyTo(AddRecord(ref rest, TypePointer, name.Length));
+        }
+
         return message;
     }
+
+    private static byte[] Labels(string name) =>
+        [.. name.Split('.').SelectMany(label => (byte[])[(byte)label.Length, .. Encoding.ASCII.GetBytes(label)]), 0];
 
     /// <returns>Where the record's data goes.</returns>
     private Span<byte> AddRecord(ref Span<byte> rest, ushort type, int size)

@@ -117,14 +117,18 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
     }
 
     /// <summary>Ends every connection; the guest is gone.</summary>
-    public void LinkLost()
+    public void LinkLost() => LinkLost(_ => true);
+
+    /// <summary>Ends the connections of a guest that is gone.</summary>
+    /// <param name="isGone">Whether an Ethernet address is that guest's.</param>
+    public void LinkLost(Predicate<MacAddress> isGone)
     {
-        foreach (TcpConnection connection in _connections.Values.ToArray())
+        foreach (TcpConnection connection in _connections.Values.Where(connection => isGone(connection.PeerMac)).ToArray())
         {
             connection.LinkLost();
         }
 
-        _dirty.Clear();
+        _dirty.RemoveAll(connection => connection.State == TcpState.Closed);
     }
 
     /// <summary>Forgets a connection that has ended.</summary>

@@ -187,6 +187,16 @@ public sealed class SwitchFaultTests
     }
 
     [Fact]
+    public async Task A_fault_of_a_machine_or_network_that_is_not_there_is_refused()
+    {
+        await using SwitchFixture both = SwitchFixture.Start("lan: a b", "dmz: a c");
+        both.Switch.SetFault(new LinkSelector("a", "c"), new LinkFault { Down = true });
+        Assert.Equal("No network has a machine 'x'.", Assert.Throws<VirtigoException>(() => both.Switch.SetFault(new LinkSelector("x"), new LinkFault())).Message);
+        Assert.Equal("The network 'lan' has no machine 'c'.", Assert.Throws<VirtigoException>(() => both.Switch.SetPartition([new LinkSelector("a", "c", "lan")])).Message);
+        Assert.Throws<VirtigoException>(() => both.Switch.ClearFaults(new LinkSelector(Network: "wan")));
+    }
+
+    [Fact]
     public void Partitions_cut_what_they_promise()
     {
         string[] five = ["a", "b", "c", "d", "e"];

@@ -48,6 +48,8 @@ public sealed class SwitchServicesTests
         Assert.Equal(SwitchFixture.AddressOf("b"), Ipv4Address.Read((await AskAsync(a, "B.lan", 1)).AsSpan()[^4..]));
         Assert.Equal(IPAddress.Parse("fd00:0:0:1::62"), new IPAddress((await AskAsync(a, "b.lan", 28)).AsSpan()[^16..]));
         Assert.Equal(0, await ResponseCode(a, "b", type: 15));
+        Assert.Equal("016200", Convert.ToHexString((await AskAsync(a, "98.0.1.10.in-addr.arpa", 12)).AsSpan()[^3..]));
+        Assert.Equal("016200", Convert.ToHexString((await AskAsync(a, "2.6.0.0" + string.Concat(Enumerable.Repeat(".0", 11)) + ".0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", 12)).AsSpan()[^3..]));
         foreach (string name in (string[])["c", "c.dmz", "b.dmz", "example.org"])
         {
             Assert.Equal(3, await ResponseCode(a, name));
@@ -108,6 +110,36 @@ public sealed class SwitchServicesTests
 
         Assert.Equal(2, lan.Switch.ServicesOf("lan").Connections);
         Assert.Equal([new GatewayRefusal("tcp", "10.1.0.1", 22, 2)], lan.Switch.Refusals);
+    }
+
+    [Fact]
+    public async Task A_power_cut_ends_the_connections_of_that_guest_and_of_no_other()
+    {
+        var ended = new TaskCompletionSource();
+        var egress = new SwitchEgress(["mirror.example"], async (connection, token) =>
+        {
+            try
+            {
+                await connection.Stream.CopyToAsync(connection.Stream, token);
+            }
+            catch (IOException)
+            {
+                ended.TrySetResult();
+                throw;
+            }
+        });
+        await using SwitchFixture lan = SwitchFixture.Start(options => options with { Networks = [options.Networks[0] with { Egress = egress }] }, "lan: a b");
+        SwitchPort a = lan.Switch.Options.Networks[0].Ports[0];
+        SwitchPort b = lan.Switch.Options.Networks[0].Ports[1];
+        TestGuest cut = await TestGuest.ConnectAsync(a.SocketPath, a.Mac, a.Address, SwitchFixture.Services);
+        await using TestGuest stays = await TestGuest.ConnectAsync(b.SocketPath, b.Mac, b.Address, SwitchFixture.Services);
+        TestTcpClient first = await cut.OpenAsync(SwitchFixture.Services);
+        TestTcpClient second = await stays.OpenAsync(SwitchFixture.Services);
+        first.Write("never read"u8);
+        await cut.DisposeAsync();
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        second.Write("still here"u8, thenFin: true);
+        Assert.Equal("still here", Encoding.ASCII.GetString(await second.ReadToEndAsync()));
     }
 
     [Fact]

@@ -84,13 +84,28 @@ internal sealed partial class NetworkSwitch : IAsyncDisposable
     }
 
     /// <summary>Replaces the fault of every link that is selected. Frames already held back keep their time, but a link that is down delivers none.</summary>
-    public void SetFault(LinkSelector selector, LinkFault fault) => Change(network => network.SetFault(selector, fault));
+    /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Usage"/>: there is no such machine or network.</exception>
+    public void SetFault(LinkSelector selector, LinkFault fault)
+    {
+        Check(selector);
+        Change(network => network.SetFault(selector, fault));
+    }
 
     /// <summary>Ends the faults of every link that is selected; of all by default. A partition stays.</summary>
+    /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Usage"/>: there is no such machine or network.</exception>
     public void ClearFaults(LinkSelector? selector = null) => SetFault(selector ?? new LinkSelector(), new LinkFault());
 
     /// <summary>Cuts these links whatever their faults, and only these; an empty list heals. See <see cref="Partitions"/>.</summary>
-    public void SetPartition(IReadOnlyList<LinkSelector> cuts) => Change(network => network.SetPartition(cuts));
+    /// <exception cref="VirtigoException">Kind <see cref="FailureKind.Usage"/>: there is no such machine or network.</exception>
+    public void SetPartition(IReadOnlyList<LinkSelector> cuts)
+    {
+        foreach (LinkSelector cut in cuts)
+        {
+            Check(cut);
+        }
+
+        Change(network => network.SetPartition(cuts));
+    }
 
     /// <summary>Records frames until the result is disposed, or this switch is.</summary>
     /// <param name="point">What to record.</param>
@@ -130,7 +145,7 @@ internal sealed partial class NetworkSwitch : IAsyncDisposable
             }
 
             _isEnding = true;
-            _networks.ForEach(network => network.Services.EndConnections());
+            _networks.ForEach(network => network.Services.EndConnections(_ => true));
         }
 
         _epoll.Wake();
@@ -187,6 +202,17 @@ internal sealed partial class NetworkSwitch : IAsyncDisposable
         if (!holds)
         {
             throw new VirtigoException(FailureKind.Usage, message);
+        }
+    }
+
+    /// <summary>Refuses names that nothing has: a fault that hits nothing would look like a test that passes.</summary>
+    private void Check(LinkSelector selector)
+    {
+        List<SwitchedNetwork> networks = selector.Network is { } name ? [Find(name)] : _networks;
+        foreach (string machine in ((string?[])[selector.From, selector.To]).OfType<string>())
+        {
+            Check(networks.Exists(network => Array.Exists(network.Ports, port => port.Definition.Machine == machine)),
+                selector.Network is null ? $"No network has a machine '{machine}'." : $"The network '{selector.Network}' has no machine '{machine}'.");
         }
     }
 

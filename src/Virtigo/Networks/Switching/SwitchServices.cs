@@ -101,8 +101,9 @@ internal sealed class SwitchServices : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends every connection; their handlers see it.</summary>
-    public void EndConnections() => _stack.Tcp.LinkLost();
+    /// <summary>Ends the connections of guests that are gone; their handlers see it.</summary>
+    /// <param name="isGone">Whether an Ethernet address is such a guest's.</param>
+    public void EndConnections(Predicate<MacAddress> isGone) => _stack.Tcp.LinkLost(isGone);
 
     /// <summary>Tells the handlers of connections to end and waits for them. Called without the lock.</summary>
     public ValueTask DisposeAsync() => _connections?.DisposeAsync() ?? default;

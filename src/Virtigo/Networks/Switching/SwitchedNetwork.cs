@@ -156,8 +156,12 @@ internal sealed partial class SwitchedNetwork
         }
     }
 
-    /// <summary>A guest is gone: what was learned of it is forgotten.</summary>
-    public void Forget(SwitchedPort port) => _macs.Forget(port.Index);
+    /// <summary>A guest is gone: its connections to the services end, and what was learned of it is forgotten.</summary>
+    public void Forget(SwitchedPort port)
+    {
+        Services.EndConnections(mac => _macs.Find(mac.Value) == port.Index);
+        _macs.Forget(port.Index);
+    }
 
     /// <summary>Counts a frame, learns its source, and says whether it may go on.</summary>
     private bool IsValid(SwitchedPort from, ReadOnlySpan<byte> frame, out ulong destination)
