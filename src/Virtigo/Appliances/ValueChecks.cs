@@ -58,11 +58,6 @@ internal static class ValueChecks
             : null;
     }
 
-    public static string? Egress(string value) =>
-        value.Length is >= 1 and <= 253 && value.Split('.').All(label => HostLabel(label) is null)
-            ? null
-            : "is no name of a host: expected archives, or something like mirror.example";
-
     public static string? Package(string value)
     {
         if (value.IndexOf('=') is > 0 and int equals)

@@ -1,4 +1,5 @@
 using Virtigo.Appliances;
+using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 
@@ -21,6 +22,9 @@ public sealed record EnvironmentOptions
 
     /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>How archives are used.</summary>
+    internal ArchiveOptions Archives => new() { Offline = Offline, AllowExpired = AllowExpired, Clock = Clock };
 
     /// <summary>The command that repeats what is done, quoted for a shell, for reports of failures.</summary>
     public string RerunCommand { get; init; } = "virtigo up";
@@ -66,6 +70,7 @@ public sealed class EnvironmentDefinition
         var host = new EnvironmentHost(options.Paths, hypervisor, options.Clock)
         {
             Accelerator = EnvironmentPlanner.Chosen(options, known),
+            Archives = options.Archives,
             Speed = known?.Speed ?? HostSpeed.OfReference,
         };
         return await new EnvironmentPreparation(host, plan, new PreparationLog(options.Clock, progress)).RunAsync(cancellationToken);

@@ -1,3 +1,4 @@
+using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 
@@ -11,6 +12,9 @@ internal sealed record EnvironmentHost(HostPaths Paths, IHypervisor Hypervisor, 
 {
     /// <summary>The memory that environments share.</summary>
     public HostBudget Budget { get; init; } = new(Paths, Clock);
+
+    /// <summary>How archives are used.</summary>
+    public ArchiveOptions Archives { get; init; } = new();
 
     /// <summary>What guests run on.</summary>
     public Accelerator Accelerator { get; init; } = Accelerator.Tcg;

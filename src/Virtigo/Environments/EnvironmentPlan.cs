@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Virtigo.Appliances;
 using Virtigo.Images;
 using Virtigo.Machines;
 using Virtigo.Networks;
@@ -38,7 +39,7 @@ internal sealed record EnvironmentPlan
         yield return MachineSetup.Version;
         yield return GuestChannelSetup.Version;
         yield return Spec.ReadyText;
-        yield return string.Join(' ', Spec.Egress);
+        yield return Spec.Egress ? "egress" : "";
         foreach (NetworkPlan network in Networks)
         {
             yield return FormattableString.Invariant($"{network.Name} {network.Subnet} {network.Mtu}");
@@ -57,11 +58,12 @@ internal sealed record EnvironmentPlan
 
 /// <summary>A machine with everything decided.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Image">The image that it is a copy of.</param>
+/// <param name="Appliance">What it is a copy of.</param>
+/// <param name="Image">The image of that.</param>
 /// <param name="MemoryMiB">Its memory.</param>
 /// <param name="Cpus">The number of its processors.</param>
 /// <param name="Nics">Its network cards.</param>
-internal sealed record MachinePlan(string Name, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics);
+internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics);
 
 /// <summary>A network card with everything decided.</summary>
 /// <param name="Network">The network.</param>

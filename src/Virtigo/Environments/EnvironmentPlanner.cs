@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Appliances;
-using Virtigo.Archives;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 
@@ -20,19 +19,18 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
         IReadOnlyList<NetworkPlan> networks = AddressPlanner.Networks(spec);
         Dictionary<string, IReadOnlyList<NicPlan>> nics = AddressPlanner.Nics(spec, networks);
         var builder = new ApplianceBuilder(options.Paths, hypervisor, options.Clock);
-        var archives = new ArchiveOptions { Offline = options.Offline, AllowExpired = options.AllowExpired, Clock = options.Clock };
         var images = new Dictionary<string, StoredImage>();
         var machines = new List<MachinePlan>();
         foreach (MachineSpec machine in spec.Machines)
         {
-            AppliancePlan plan = await builder.PlanAsync(machine.Appliance, archives, cancellationToken);
+            AppliancePlan plan = await builder.PlanAsync(machine.Appliance, options.Archives, cancellationToken);
             if (!images.TryGetValue(plan.Fingerprint, out StoredImage? image))
             {
                 image = await BuildAsync(builder, machine.Appliance, plan, cancellationToken);
                 images.Add(plan.Fingerprint, image);
             }
 
-            machines.Add(new MachinePlan(machine.Name, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name]));
+            machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name]));
         }
 
         return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Platform = await PlatformAsync(cancellationToken) };

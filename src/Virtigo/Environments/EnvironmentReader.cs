@@ -66,7 +66,7 @@ internal sealed class EnvironmentReader
             Networks = networks,
             Ready = ready is null ? [] : StepReader.Read(ready, "ready", names, _problems),
             ReadyText = ready is null ? "" : TextOf(ready, map),
-            Egress = values.Get<IReadOnlyList<string>>("egress")?.Value ?? [],
+            Egress = values.Get<string>("egress")?.Value == EnvironmentEgress.Archives,
             Forward = Forwards(values, names),
             Seed = (ulong)(values.Get<int>("seed")?.Value ?? 1),
         };

@@ -64,13 +64,15 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
         EnvironmentHost host, EnvironmentPlan plan, SwitchState? frames, Func<MachinePlan, GuestConfig, GuestConfig>? guest, IReadOnlyList<IDisposable> held)
     {
         EnvironmentFolder? folder = null;
+        EnvironmentEgress? egress = EnvironmentEgress.For(host, plan);
+        held = egress is null ? held : [egress, .. held];
         try
         {
             folder = EnvironmentFolder.Create(host.Paths);
             Machine[] machines = [.. plan.Machines.Index().Select(machine => MakeMachine(machine.Index, machine.Item))];
             var network = NetworkSwitch.Start(new SwitchOptions
             {
-                Networks = folder.Networks(plan, egress: null),
+                Networks = folder.Networks(plan, egress?.ForSwitch()),
                 Seed = plan.Spec.Seed,
                 Clock = host.Clock,
                 Restore = frames,
