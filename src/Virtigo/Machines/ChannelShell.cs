@@ -2,6 +2,10 @@ using System.Text;
 
 namespace Virtigo.Machines;
 
+/// <summary>The channel broke before a command was started: it can be given again.</summary>
+/// <param name="broken">What happened.</param>
+internal sealed class CommandNotStartedException(VirtigoException broken) : IOException(broken.Message, broken);
+
 /// <summary>Runs commands over the stream channel.</summary>
 /// <param name="channel">The channel, ready; not disposed.</param>
 /// <param name="clock">Measures.</param>
@@ -13,7 +17,7 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
     public async Task<CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
     {
         long start = clock.GetTimestamp();
-        GuestStream stream = channel.Open(GuestFrameType.Command, GuestFrame.Command(["/bin/sh", "-c", command], options));
+        GuestStream stream = channel.Open(GuestFrameType.Command, GuestFrame.Command(["/bin/sh", "-c", command], options, interactive: false));
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task feeding = FeedAsync(stream, options, ended.Token);
         var passing = new Lock();
@@ -26,6 +30,10 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
             (byte[] complained, bool cutToo) = await error;
             return new CommandResult(code, Encoding.UTF8.GetString(said), Encoding.UTF8.GetString(complained), cut || cutToo, clock.GetElapsedTime(start));
         }
+        catch (VirtigoException broken) when (broken.InnerException is ChannelBrokenException && !stream.Accepted.IsCompletedSuccessfully)
+        {
+            throw new CommandNotStartedException(broken);
+        }
         finally
         {
             stream.Kill();
@@ -37,7 +45,7 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
     /// <inheritdoc/>
     public async Task<GuestProcess> StartAsync(IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken)
     {
-        GuestStream stream = await OpenAsync(GuestFrameType.Command, GuestFrame.Command(arguments, options), cancellationToken);
+        GuestStream stream = await OpenAsync(GuestFrameType.Command, GuestFrame.Command(arguments, options, interactive: true), cancellationToken);
         return new GuestProcess(new GuestInput(stream), stream.Output, stream.Error, stream.Exited, stream);
     }
 
@@ -90,6 +98,11 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
 
     private static async Task FeedAsync(GuestStream stream, CommandOptions options, CancellationToken cancellationToken)
     {
+        if (options.Input.Length == 0 && options.InputStream is null)
+        {
+            return;
+        }
+
         try
         {
             await stream.WriteAsync(options.Input, cancellationToken);

@@ -63,8 +63,11 @@ internal static class GuestFrame
     }
 
     /// <summary>The payload that starts a command.</summary>
+    /// <param name="arguments">The program and its arguments.</param>
+    /// <param name="options">How it runs.</param>
+    /// <param name="interactive">Whether input may come that the options do not hold.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> for what cannot be: a NUL, a size, a terminal out of range.</exception>
-    public static byte[] Command(IReadOnlyList<string> arguments, CommandOptions options)
+    public static byte[] Command(IReadOnlyList<string> arguments, CommandOptions options, bool interactive)
     {
         var fields = new List<string>
         {
@@ -83,7 +86,7 @@ internal static class GuestFrame
             throw new VirtigoException(FailureKind.Usage, FormattableString.Invariant($"A terminal cannot have {wrong.Columns} columns and {wrong.Rows} rows."));
         }
 
-        int length = 4 + fields.Sum(field => 4 + Encoding.UTF8.GetByteCount(field));
+        int length = 5 + fields.Sum(field => 4 + Encoding.UTF8.GetByteCount(field));
         if (length > LongestToGuest)
         {
             throw new VirtigoException(FailureKind.Usage,
@@ -93,7 +96,8 @@ internal static class GuestFrame
         byte[] payload = new byte[length];
         BinaryPrimitives.WriteUInt16BigEndian(payload, (ushort)(options.Terminal?.Columns ?? 0));
         BinaryPrimitives.WriteUInt16BigEndian(payload.AsSpan(2), (ushort)(options.Terminal?.Rows ?? 0));
-        int at = 4;
+        payload[4] = options.Input.Length == 0 && options.InputStream is null && !interactive ? (byte)1 : (byte)0;
+        int at = 5;
         foreach (string field in fields)
         {
             int size = Encoding.UTF8.GetBytes(field, payload.AsSpan(at + 4));

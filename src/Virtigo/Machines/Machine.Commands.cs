@@ -39,7 +39,7 @@ public sealed partial class Machine
                 options.OnOutput?.Invoke(bytes, isError);
             },
         };
-        return await WithinAsync(run, options.Limit, token => shell.ExecuteAsync(command, watched, token),
+        return await WithinAsync(run, options.Limit, token => StartedAsync(run, shell, command, watched, token),
             waited => $"{Name}: \"{command}\" did not end within {waited.TotalSeconds:0} s and was killed.{LastSaid(last)}", cancellationToken);
     }
 
@@ -127,6 +127,28 @@ public sealed partial class Machine
         IGuestShell shell = await ShellAsync(run, cancellationToken);
         return await WithinAsync(run, s_startLimit, token => shell.ConnectAsync(target, token),
             waited => $"{Name}: {target} did not answer within {waited.TotalSeconds:0} s.", cancellationToken);
+    }
+
+    /// <summary>Runs a command; one that got lost in a reboot before it was started is given once more when the machine is back.</summary>
+    private static async Task<CommandResult> StartedAsync(
+        MachineRun run, IGuestShell shell, string command, CommandOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await shell.ExecuteAsync(command, options, cancellationToken);
+        }
+        catch (CommandNotStartedException)
+        {
+            IGuestShell anew = await run.ShellAsync(cancellationToken);
+            try
+            {
+                return await anew.ExecuteAsync(command, options, cancellationToken);
+            }
+            catch (CommandNotStartedException error)
+            {
+                throw new VirtigoException(FailureKind.Guest, error.Message, inner: error);
+            }
+        }
     }
 
     private static string LastSaid(ByteTail tail)

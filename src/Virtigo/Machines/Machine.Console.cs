@@ -1,7 +1,14 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Virtigo.Host;
+
 namespace Virtigo.Machines;
 
 public sealed partial class Machine
 {
+    private static readonly TimeSpan s_sysRqLimit = TimeSpan.FromSeconds(20);
+
     /// <summary>
     /// Opens the serial console: it begins with what was said before (at most the last mebibyte) and ends with the power-on. What is
     /// written is typed. One that is not read holds the console up; dispose it when done.
@@ -16,4 +23,90 @@ public sealed partial class Machine
         ArgumentOutOfRangeException.ThrowIfLessThan(lines, 1);
         return _run?.Console.Tail(lines) ?? "";
     }
+
+    /// <summary>A picture of the screen, as PNG.</summary>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when the machine has no screen, <see cref="FailureKind.Guest"/> when it is off.
+    /// </exception>
+    public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => Running().Guest.ScreenshotAsync(cancellationToken);
+
+    /// <summary>
+    /// The text on the virtual console that is in front, line by line, without blanks at the ends of lines. What is not ASCII shows as
+    /// <c>?</c>. It is read in the guest, not from the picture.
+    /// </summary>
+    /// <exception cref="MachineCommandException">The guest has no virtual console.</exception>
+    /// <inheritdoc cref="ExecuteAsync(string, CommandOptions, CancellationToken)" path="/exception"/>
+    public async Task<string> ScreenTextAsync(CancellationToken cancellationToken)
+    {
+        string answer = await RunAsync("od -An -v -tu1 -w1 /dev/vcsa", cancellationToken);
+        byte[] cells = [.. answer.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+            .Select(number => byte.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out byte cell) ? cell : (byte)'?')];
+        return ScreenText.Of(cells);
+    }
+
+    /// <summary>Presses keys together on the machine's keyboard and lets them go.</summary>
+    /// <param name="chord">Names joined by <c>-</c>, such as <c>ctrl-alt-delete</c>, <c>alt-f2</c> or <c>enter</c>; at most 8.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when there is no such key, <see cref="FailureKind.Guest"/> when the machine is off.
+    /// </exception>
+    public Task SendKeysAsync(string chord, CancellationToken cancellationToken) =>
+        Running().Guest.SendKeysAsync(KeyChords.Chord(chord), cancellationToken);
+
+    /// <summary>Types text on the machine's keyboard, which its system takes for a US one. A new line is Enter.</summary>
+    /// <param name="text">ASCII.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> for a character that the keyboard has not, <see cref="FailureKind.Guest"/> when the machine is off.
+    /// </exception>
+    public async Task TypeAsync(string text, CancellationToken cancellationToken)
+    {
+        // Keys that come faster than a keyboard's are lost in the emulated controller.
+        var pause = TimeSpan.FromMilliseconds(20);
+        foreach (IReadOnlyList<string> keys in KeyChords.Text(text))
+        {
+            await Running().Guest.SendKeysAsync(keys, cancellationToken);
+            await Task.Delay(pause, _config.Clock, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Gives a SysRq command by a BREAK on the serial console, which works when little else does, and waits until the kernel says that it
+    /// takes it.
+    /// </summary>
+    /// <param name="command">The key, such as <c>c</c>, or its name, such as <c>crash</c>, <c>sync</c>, <c>blocked</c>, <c>reboot</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What the kernel said.</returns>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when there is no such command or the guest allows it not, <see cref="FailureKind.TimedOut"/> when the
+    /// kernel says nothing, <see cref="FailureKind.Guest"/> when the machine is off.
+    /// </exception>
+    public async Task<string> SysRqAsync(string command, CancellationToken cancellationToken)
+    {
+        char key = SysRqCommands.Key(command);
+        MachineRun run = Running();
+        long before = run.Console.Total;
+        await run.Guest.BreakAsync(_config.Console, cancellationToken);
+        await using (Stream console = run.Guest.OpenSerial(_config.Console))
+        {
+            await console.WriteAsync(Encoding.ASCII.GetBytes([key]), cancellationToken);
+        }
+
+        string said = await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, SysRqLine(), before, token),
+            waited => $"{Name}: the kernel did not take SysRq {key} within {waited.TotalSeconds:0} s; its console must be the serial port.", cancellationToken);
+        return said.Contains("disabled", StringComparison.Ordinal)
+            ? throw new VirtigoException(FailureKind.Usage, $"Machine {Name} does not allow SysRq {key}: {said}", "Allow it by: sysctl -w kernel.sysrq=1")
+            : said;
+    }
+
+    /// <summary>The journal since the current boot, at most its last 10000 lines.</summary>
+    /// <param name="unit">Only of this unit; null for all.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="MachineCommandException">The guest has no journal.</exception>
+    /// <inheritdoc cref="ExecuteAsync(string, CommandOptions, CancellationToken)" path="/exception"/>
+    public Task<string> JournalAsync(string? unit, CancellationToken cancellationToken) =>
+        RunAsync($"journalctl --no-pager -b -n 10000 -o short-precise{(unit is null ? "" : $" -u {ShellQuote.Word(unit)}")}", cancellationToken);
+
+    [GeneratedRegex(@"sysrq: [^\n]+|This sysrq operation is disabled[^\n]*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex SysRqLine();
 }

@@ -8,6 +8,7 @@ internal sealed class MachineRun : IAsyncDisposable
 {
     private const int EntropyLength = 64;
     private static readonly TimeSpan s_answerLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_pingLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_reunionLimit = TimeSpan.FromSeconds(2);
     private readonly MachineConfig _config;
     private readonly SemaphoreSlim _connecting = new(1);
@@ -206,7 +207,7 @@ internal sealed class MachineRun : IAsyncDisposable
 
     private async Task<bool> PingsAsync(GuestChannel channel)
     {
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_pingLimit), _config.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _ended.Token);
         try
         {

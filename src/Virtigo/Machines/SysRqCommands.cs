@@ -1,0 +1,22 @@
+namespace Virtigo.Machines;
+
+/// <summary>The commands of Linux's SysRq, by name.</summary>
+internal static class SysRqCommands
+{
+    private static readonly Dictionary<string, char> s_names = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["reboot"] = 'b', ["crash"] = 'c', ["terminate-all"] = 'e', ["oom-kill"] = 'f', ["help"] = 'h', ["kill-all"] = 'i', ["thaw"] = 'j',
+        ["backtrace"] = 'l', ["memory"] = 'm', ["poweroff"] = 'o', ["registers"] = 'p', ["timers"] = 'q', ["sync"] = 's', ["tasks"] = 't',
+        ["remount-read-only"] = 'u', ["blocked"] = 'w',
+    };
+
+    /// <summary>The key of a command, given by itself or by its name.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when there is no such command.</exception>
+    public static char Key(string command) => command switch
+    {
+        [var key] when char.IsAsciiLetterOrDigit(key) => char.ToLowerInvariant(key),
+        _ when s_names.TryGetValue(command, out char key) => key,
+        _ => throw new VirtigoException(FailureKind.Usage, $"There is no SysRq command \"{command}\".",
+            $"Use one letter or digit, or one of: {string.Join(", ", s_names.Keys.Order(StringComparer.Ordinal))}."),
+    };
+}
