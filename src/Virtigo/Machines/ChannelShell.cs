@@ -45,13 +45,15 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
     /// <inheritdoc/>
     public async Task<GuestProcess> StartAsync(IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken)
     {
-        GuestStream stream = await OpenAsync(GuestFrameType.Command, GuestFrame.Command(arguments, options, interactive: true), cancellationToken);
+        GuestStream stream = await OpenAsync(
+            GuestFrameType.Command, GuestFrame.Command(arguments, options, interactive: true), $"\"{arguments[0]}\" cannot be started", cancellationToken);
         return new GuestProcess(new GuestInput(stream), stream.Output, stream.Error, stream.Exited, stream);
     }
 
     /// <inheritdoc/>
     public async Task<Stream> ConnectAsync(string target, CancellationToken cancellationToken) =>
-        new GuestConnection(await OpenAsync(GuestFrameType.Connect, Encoding.UTF8.GetBytes(target), cancellationToken));
+        new GuestConnection(await OpenAsync(
+            GuestFrameType.Connect, Encoding.UTF8.GetBytes(target), $"Nothing can be connected to at {target} in the guest", cancellationToken));
 
     /// <inheritdoc/>
     public async Task WaitAsync(GuestCondition condition, Action<string> seen, CancellationToken cancellationToken)
@@ -154,7 +156,7 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
         return (kept.ToArray(), cut);
     }
 
-    private async Task<GuestStream> OpenAsync(byte type, byte[] payload, CancellationToken cancellationToken)
+    private async Task<GuestStream> OpenAsync(byte type, byte[] payload, string failure, CancellationToken cancellationToken)
     {
         GuestStream stream = channel.Open(type, payload);
         try
@@ -166,6 +168,10 @@ internal sealed class ChannelShell(GuestChannel channel, TimeProvider clock) : I
         {
             stream.Kill();
             throw;
+        }
+        catch (VirtigoException error) when (error.InnerException is not ChannelBrokenException)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"{failure}: {error.Message}", inner: error);
         }
     }
 }

@@ -95,8 +95,8 @@ public sealed partial class Machine
         string said = await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, SysRqLine(), before, token),
             waited => $"{Name}: the kernel did not take SysRq {key} within {waited.TotalSeconds:0} s; its console must be the serial port.", cancellationToken);
         return said.Contains("disabled", StringComparison.Ordinal)
-            ? throw new VirtigoException(FailureKind.Usage, $"Machine {Name} does not allow SysRq {key}: {said}", "Allow it by: sysctl -w kernel.sysrq=1")
-            : said;
+            ? throw new VirtigoException(FailureKind.Usage, $"Machine {Name} does not allow SysRq {key}: {said.Trim()}", "Allow it by: sysctl -w kernel.sysrq=1")
+            : said.Trim();
     }
 
     /// <summary>The journal since the current boot, at most its last 10000 lines.</summary>
@@ -107,6 +107,6 @@ public sealed partial class Machine
     public Task<string> JournalAsync(string? unit, CancellationToken cancellationToken) =>
         RunAsync($"journalctl --no-pager -b -n 10000 -o short-precise{(unit is null ? "" : $" -u {ShellQuote.Word(unit)}")}", cancellationToken);
 
-    [GeneratedRegex(@"sysrq: [^\n]+|This sysrq operation is disabled[^\n]*", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"(sysrq: |This sysrq operation is disabled)[^\n]*\n", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SysRqLine();
 }
