@@ -59,6 +59,7 @@ internal static class CommandLine
         {
             BuildVerb.Make(options, host),
             RunVerb.Make(options, host),
+            TestVerb.Make(options, host),
             TryVerb.Make(options, host),
             ExplainVerb.Make(options, host),
             ImagesVerb.Make(options, host),

@@ -42,6 +42,40 @@ internal sealed record BuildDoneLine(
 
 internal sealed record DryRunReport(string Name, string Fingerprint, bool AlreadyBuilt, string? Key);
 
+/// <summary>One event of a run of tests; times in seconds.</summary>
+internal sealed record TestLine(string Event, double At)
+{
+    public string? Test { get; init; }
+
+    public int? Attempt { get; init; }
+
+    public int? Number { get; init; }
+
+    public string? Step { get; init; }
+
+    public string? Place { get; init; }
+
+    public IReadOnlyList<string>? Machines { get; init; }
+
+    public string? Outcome { get; init; }
+
+    public double? Seconds { get; init; }
+
+    public string? Message { get; init; }
+
+    public string? Output { get; init; }
+
+    public string? Error { get; init; }
+
+    public string? Artifacts { get; init; }
+
+    public int? Tests { get; init; }
+
+    public int? Parallel { get; init; }
+
+    public ulong? Seed { get; init; }
+}
+
 /// <summary>The shapes of everything the command prints as JSON. Names are part of its interface.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
@@ -57,6 +91,7 @@ internal sealed record DryRunReport(string Name, string Fingerprint, bool Alread
 [JsonSerializable(typeof(BuildLine))]
 [JsonSerializable(typeof(BuildDoneLine))]
 [JsonSerializable(typeof(DryRunReport))]
+[JsonSerializable(typeof(TestLine))]
 [JsonSerializable(typeof(Images.ImageManifest))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

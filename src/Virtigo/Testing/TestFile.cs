@@ -1,4 +1,5 @@
 using Virtigo.Appliances;
+using Virtigo.Environments;
 using Virtigo.Environments.Steps;
 
 namespace Virtigo.Testing;
@@ -35,6 +36,56 @@ public sealed class TestFile
     /// <param name="file">The file's name, for messages.</param>
     /// <exception cref="VirtigoException">Everything that is wrong with the tests, each with file, line and column.</exception>
     public static TestFile Parse(string yaml, string file) => TestFileReader.Parse(yaml, file);
+
+    /// <summary>The tests whose names contain one of some texts, whatever the case.</summary>
+    /// <param name="filters">The texts; none: all tests.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when no test fits.</exception>
+    public IReadOnlyList<TestCase> Select(IReadOnlyList<string> filters)
+    {
+        TestCase[] chosen = filters.Count == 0 ? [.. Tests]
+            : [.. Tests.Where(test => filters.Any(filter => test.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))];
+        return chosen.Length > 0 ? chosen
+            : throw new VirtigoException(FailureKind.Usage,
+                $"No test of {Path} has {string.Join(" or ", filters.Select(SpecProblems.Quote))} in its name.",
+                $"Its tests: {string.Join(", ", Tests.Take(20).Select(test => SpecProblems.Quote(test.Name)))}{(Tests.Count > 20 ? ", …" : "")}");
+    }
+
+    /// <summary>Runs the tests, each in a fork of its own of the ready environment; as many at once as asked for and as the host has memory for.</summary>
+    /// <param name="ready">The environment that the same file describes.</param>
+    /// <param name="options">How they are run.</param>
+    /// <param name="progress">Told of everything that happens, from any thread; null for nobody.</param>
+    /// <param name="cancellationToken">Ends the run; nothing of it remains.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when no test fits the filters.</exception>
+    public Task<TestReport> RunAsync(EnvironmentSnapshot ready, TestOptions options, IProgress<TestEvent>? progress, CancellationToken cancellationToken)
+    {
+        var hooks = new TestHooks
+        {
+            Keep = options.Keep is { } keep ? (fork, title, token) => keep(((EnvironmentFork)fork).Environment, title, token) : null,
+            Breakpoint = options.Breakpoint is { } wait
+                ? (fork, title, step, token) => wait(((EnvironmentFork)fork).Environment, $"{title}, {step.Place}", token)
+                : null,
+        };
+        TestOptions fitting = options with
+        {
+            Parallel = Math.Min(options.Parallel ?? Environment.ProcessorCount, ready.ForksThatFit),
+            Speed = ready.Host.Speed,
+        };
+        return new TestRunner(this, fitting, ForkAsync, hooks, ready.Host.Clock, progress).RunAsync(cancellationToken);
+
+        async Task<ITestFork> ForkAsync(ForkRequest request, CancellationToken token)
+        {
+            VirtualEnvironment fork = await ready.ForkAsync(token);
+            try
+            {
+                return new EnvironmentFork(fork, request.ArtifactsFolder);
+            }
+            catch
+            {
+                await fork.DisposeAsync();
+                throw;
+            }
+        }
+    }
 }
 
 /// <summary>A test: steps that run, one after the other, in a fork of the environment of its own.</summary>

@@ -1,3 +1,6 @@
+using Virtigo.Appliances;
+using Virtigo.Environments;
+using Virtigo.Environments.Steps;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Testing;
@@ -32,6 +35,24 @@ public sealed record TestOptions
     /// <summary>Where consoles, journals, pictures and copied files go, a folder for each test; null: nothing is kept.</summary>
     public string? ArtifactsFolder { get; init; }
 
-    /// <summary>The speed of guests on this host, which scales limits. Default: that of the reference machine.</summary>
-    public HostSpeed Speed { get; init; } = HostSpeed.OfReference;
+    /// <summary>
+    /// Takes over the environment of a failed test, given with the test's title, and answers the commands that lead into it; null: it was not
+    /// taken, and is destroyed. Default: none is taken.
+    /// </summary>
+    public Func<VirtualEnvironment, string, CancellationToken, Task<IReadOnlyList<string>?>>? Keep { get; init; }
+
+    /// <summary>
+    /// Lets a person look into an environment that stands at a breakpoint, given with the test's title and the place, until they are done.
+    /// Default: tests go on at once.
+    /// </summary>
+    public Func<VirtualEnvironment, string, CancellationToken, Task>? Breakpoint { get; init; }
+
+    /// <summary>Reads a length of time as it is written in test files, such as <c>200ms</c>, <c>60s</c> or <c>2m</c>.</summary>
+    /// <param name="text">The text.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when it is none.</exception>
+    public static TimeSpan ReadDuration(string text) => Quantities.Duration(text)
+        ?? throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(text)} is not a duration: expected {Quantities.DurationExpected}.");
+
+    /// <summary>The speed of guests on this host, which scales limits.</summary>
+    internal HostSpeed Speed { get; init; } = HostSpeed.OfReference;
 }

@@ -1,5 +1,3 @@
-using Virtigo.Appliances;
-
 namespace Virtigo.Testing;
 
 /// <summary>Runs the tests of a file, each in a fork of its own, in the order of the file.</summary>
@@ -22,7 +20,7 @@ internal sealed class TestRunner(
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public async Task<TestReport> RunAsync(CancellationToken cancellationToken)
     {
-        TestCase[] tests = Chosen();
+        IReadOnlyList<TestCase> tests = file.Select(options.Filters);
         ulong seed = options.Seed ?? TestSeeds.New();
         int parallel = options.Parallel ?? Environment.ProcessorCount;
         (TestCase Test, int Repetition)[] instances =
@@ -53,16 +51,6 @@ internal sealed class TestRunner(
             TimedOut = total.IsCancellationRequested,
             Ended = results.All(result => result.Outcome != TestOutcome.Skipped) ? null : WhyEnded(total.IsCancellationRequested),
         };
-    }
-
-    private TestCase[] Chosen()
-    {
-        TestCase[] chosen = options.Filters.Count == 0 ? [.. file.Tests]
-            : [.. file.Tests.Where(test => options.Filters.Any(filter => test.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))];
-        return chosen.Length > 0 ? chosen
-            : throw new VirtigoException(FailureKind.Usage,
-                $"No test of {file.Path} has {string.Join(" or ", options.Filters.Select(SpecProblems.Quote))} in its name.",
-                $"Its tests: {string.Join(", ", file.Tests.Take(20).Select(test => SpecProblems.Quote(test.Name)))}{(file.Tests.Count > 20 ? ", …" : "")}");
     }
 
     private async Task<TestResult> RunTestAsync(
