@@ -37,14 +37,23 @@ internal static class TestVerb
         }
 
         IReadOnlyList<(string Path, Func<TestReport, string> Text)> reports = wanted.Reports(run);
+        await using var kept = new KeptTests(run);
         using EnvironmentSnapshot ready = await PrepareAsync(run, file, wanted, cancellationToken);
         if (run.Host.IsTerminal && !run.Mode.Json)
         {
-            how = how with { Breakpoint = (_, place, token) => WaitForEnterAsync(run, place, token) };
+            how = how with { Breakpoint = kept.BreakAsync };
+        }
+
+        if (run.Value(wanted.KeepOnFailure))
+        {
+            how = how with { Keep = kept.KeepAsync };
         }
 
         TestReport report;
-        await using (ITestDisplay display = ITestDisplay.For(run.Host, run.Mode))
+
+        // What a person is asked at a breakpoint must not be drawn over.
+        OutputMode mode = chosen.Any(test => test.HasBreakpoint) ? run.Mode with { Live = false } : run.Mode;
+        await using (ITestDisplay display = ITestDisplay.For(run.Host, mode))
         {
             report = await file.RunAsync(ready, how, display, cancellationToken);
         }
@@ -54,7 +63,9 @@ internal static class TestVerb
             await WriteAsync(run, path, text(report), cancellationToken);
         }
 
-        return TestSummary.Write(run, report, wanted.FlakyFails(run));
+        int code = TestSummary.Write(run, report, wanted.FlakyFails(run));
+        await kept.WaitAsync(cancellationToken);
+        return code;
     }
 
     private static async Task<EnvironmentSnapshot> PrepareAsync(Invocation run, TestFile file, TestVerbOptions wanted, CancellationToken cancellationToken)
@@ -70,13 +81,6 @@ internal static class TestVerb
             RerunCommand = "virtigo test " + file.Path,
         };
         return await VirtualEnvironment.FromFile(file.Path).PrepareAsync(options, display, cancellationToken);
-    }
-
-    /// <summary>A line of the terminal cannot be waited for with a token: the reading has a task of its own, which is left behind.</summary>
-    private static async Task WaitForEnterAsync(Invocation run, string place, CancellationToken cancellationToken)
-    {
-        run.People($"{Text.Plain(place)}: the machines wait; Enter lets them go on.");
-        await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellationToken);
     }
 
     private static async Task WriteAsync(Invocation run, string path, string text, CancellationToken cancellationToken)

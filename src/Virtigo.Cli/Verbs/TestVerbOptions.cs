@@ -39,6 +39,8 @@ internal sealed class TestVerbOptions
     private readonly Option<string?> _tap = new("--tap") { Description = "Write a TAP 14 report; - is standard output", HelpName = "file" };
     private readonly Option<string?> _report = new("--report") { Description = "Write a JSON report; - is standard output", HelpName = "file" };
 
+    private readonly Option<bool> _proveIsolation = new("--prove-isolation") { Description = "First try, in every machine, to reach the host and the internet, and fail if it can" };
+
     public TestVerbOptions()
     {
         _flaky.AcceptOnlyFromAmong("pass", "fail");
@@ -67,7 +69,7 @@ internal sealed class TestVerbOptions
     public void AddTo(Verb verb)
     {
         verb.Add(File);
-        foreach (Option option in (Option[])[_filter, _repeat, _rerun, _flaky, _failFast, _parallel, _seed, _limit, _totalLimit, KeepOnFailure, _artifacts, _junit, _tap, _report, List, Accelerator])
+        foreach (Option option in (Option[])[_filter, _repeat, _rerun, _flaky, _failFast, _parallel, _seed, _limit, _totalLimit, KeepOnFailure, _proveIsolation, _artifacts, _junit, _tap, _report, List, Accelerator])
         {
             verb.Add(option);
         }
@@ -84,6 +86,7 @@ internal sealed class TestVerbOptions
         Limit = run.Value(_limit) is { } limit ? TestOptions.ReadDuration(limit) : null,
         TotalLimit = run.Value(_totalLimit) is { } total ? TestOptions.ReadDuration(total) : null,
         ArtifactsFolder = run.Value(_artifacts),
+        ProveIsolation = run.Value(_proveIsolation),
     };
 
     public bool FlakyFails(Invocation run) => run.Value(_flaky) == "fail";

@@ -12,7 +12,7 @@ internal sealed class EnvironmentFork : ITestFork
     private const int MaxConsoleLines = 20_000;
     private const int MaxJournal = 64 << 20;
     private const string Journal = "journalctl --boot --no-pager --output=short-precise";
-    private readonly List<SwitchCapture> _captures = [];
+    private readonly List<IAsyncDisposable> _owned = [];
 
     /// <summary>Takes over an environment.</summary>
     /// <param name="environment">The environment; disposed with the fork.</param>
@@ -23,7 +23,7 @@ internal sealed class EnvironmentFork : ITestFork
         foreach ((MachinePlan machine, NicPlan nic) in artifacts is null ? [] : environment.Plan.Machines.SelectMany(machine => machine.Nics.Select(nic => (machine, nic))))
         {
             string folder = Directory.CreateDirectory(Path.Combine(artifacts!, machine.Name)).FullName;
-            _captures.Add(environment.Switch.Capture(new CapturePoint(nic.Network, machine.Name), Path.Combine(folder, $"{nic.Network}.pcap")));
+            _owned.Add(environment.Switch.Capture(new CapturePoint(nic.Network, machine.Name), Path.Combine(folder, $"{nic.Network}.pcap")));
         }
     }
 
@@ -31,6 +31,15 @@ internal sealed class EnvironmentFork : ITestFork
     public VirtualEnvironment Environment { get; }
 
     public IStepTarget Target { get; }
+
+    /// <summary>Has something disposed before the environment is.</summary>
+    public void Own(IAsyncDisposable? owned)
+    {
+        if (owned is not null)
+        {
+            _owned.Add(owned);
+        }
+    }
 
     public Stream? OpenConsole(string machine) => Environment[machine] is { State: not MachineState.Off } on ? on.OpenConsole() : null;
 
@@ -94,9 +103,9 @@ internal sealed class EnvironmentFork : ITestFork
     {
         try
         {
-            foreach (SwitchCapture capture in _captures)
+            foreach (IAsyncDisposable one in _owned)
             {
-                await capture.DisposeAsync();
+                await one.DisposeAsync();
             }
         }
         finally

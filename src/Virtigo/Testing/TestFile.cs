@@ -62,7 +62,11 @@ public sealed class TestFile
         {
             Keep = options.Keep is { } keep ? (fork, title, token) => keep(((EnvironmentFork)fork).Environment, title, token) : null,
             Breakpoint = options.Breakpoint is { } wait
-                ? (fork, title, step, token) => wait(((EnvironmentFork)fork).Environment, $"{title}, {step.Place}", token)
+                ? async (fork, title, step, token) =>
+                    {
+                        var real = (EnvironmentFork)fork;
+                        real.Own(await wait(real.Environment, $"{title}, {step.Place}", token));
+                    }
                 : null,
         };
         TestOptions fitting = options with
@@ -113,6 +117,9 @@ public sealed class TestCase
 
     /// <summary>How many steps it has.</summary>
     public int StepCount => Steps.Count;
+
+    /// <summary>Whether a step of it waits for a person.</summary>
+    public bool HasBreakpoint => Steps.Any(step => step is BreakpointStep);
 
     internal IReadOnlyList<Step> Steps { get; }
 }

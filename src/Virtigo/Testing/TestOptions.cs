@@ -42,10 +42,13 @@ public sealed record TestOptions
     public Func<VirtualEnvironment, string, CancellationToken, Task<IReadOnlyList<string>?>>? Keep { get; init; }
 
     /// <summary>
-    /// Lets a person look into an environment that stands at a breakpoint, given with the test's title and the place, until they are done.
-    /// Default: tests go on at once.
+    /// Lets a person look into an environment that stands at a breakpoint, given with the test's title and the place, until they are done. What
+    /// it answers is disposed before the environment is. Default: tests go on at once.
     /// </summary>
-    public Func<VirtualEnvironment, string, CancellationToken, Task>? Breakpoint { get; init; }
+    public Func<VirtualEnvironment, string, CancellationToken, Task<IAsyncDisposable?>>? Breakpoint { get; init; }
+
+    /// <summary>Whether the first test is one that tries, in every machine, to reach the host and the internet, and fails if it can. Default: false.</summary>
+    public bool ProveIsolation { get; init; }
 
     /// <summary>Reads a length of time as it is written in test files, such as <c>200ms</c>, <c>60s</c> or <c>2m</c>.</summary>
     /// <param name="text">The text.</param>

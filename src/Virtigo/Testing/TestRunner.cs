@@ -1,3 +1,5 @@
+using Virtigo.Environments.Steps;
+
 namespace Virtigo.Testing;
 
 /// <summary>Runs the tests of a file, each in a fork of its own, in the order of the file.</summary>
@@ -20,7 +22,7 @@ internal sealed class TestRunner(
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public async Task<TestReport> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<TestCase> tests = file.Select(options.Filters);
+        IReadOnlyList<TestCase> tests = options.ProveIsolation ? [Isolation(), .. file.Select(options.Filters)] : file.Select(options.Filters);
         ulong seed = options.Seed ?? TestSeeds.New();
         int parallel = options.Parallel ?? Environment.ProcessorCount;
         (TestCase Test, int Repetition)[] instances =
@@ -32,7 +34,7 @@ internal sealed class TestRunner(
         using var total = new CancellationTokenSource(Scale(options.TotalLimit ?? file.TotalLimit) ?? Timeout.InfiniteTimeSpan, clock);
         using var failFast = new CancellationTokenSource();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(total.Token, failFast.Token, cancellationToken);
-        var folders = new TestFolders(file.Tests);
+        var folders = new TestFolders(tests);
         await Parallel.ForEachAsync(Enumerable.Range(0, instances.Length),
             new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellationToken },
             async (index, _) =>
@@ -49,6 +51,7 @@ internal sealed class TestRunner(
         return new TestReport(file.Path, started, clock.GetElapsedTime(start), seed, results)
         {
             TimedOut = total.IsCancellationRequested,
+            Properties = options.ProveIsolation ? new Dictionary<string, string> { ["isolation"] = Proven(results[0]) } : [],
             Ended = results.All(result => result.Outcome != TestOutcome.Skipped) ? null : WhyEnded(total.IsCancellationRequested),
         };
     }
@@ -111,6 +114,16 @@ internal sealed class TestRunner(
     /// <summary>The command that runs the test again and leaves its machines running when it fails.</summary>
     private string LookInside(TestCase test, ulong seed) => Host.ShellQuote.Command("virtigo",
         ["test", file.Path, "--filter", test.Name, "--seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture), "--keep-on-failure"]);
+
+    private TestCase Isolation()
+    {
+        var step = IsolationStep.For(file.Path, file.Machines);
+        return new TestCase(step.Title, step.Place.Line, [step]);
+    }
+
+    private static string Proven(TestResult isolation) => isolation.Outcome == TestOutcome.Passed
+        ? "proven: in this run, no machine reached the host or the internet, while machines reached each other"
+        : "not proven: " + (isolation.Failure?.Message ?? isolation.Note ?? isolation.Outcome.ToString());
 
     private TimeSpan? Scale(TimeSpan? limit) => limit is { } written && options.Speed.Scale(written) is var scaled ? scaled > written ? scaled : written : null;
 

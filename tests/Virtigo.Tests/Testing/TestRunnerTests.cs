@@ -273,6 +273,14 @@ public sealed class TestRunnerTests
     }
 
     [Fact]
+    public async Task The_proof_of_isolation_is_the_first_test_and_stands_in_the_report()
+    {
+        TestReport report = await RunAsync(new() { ProveIsolation = true, Filters = ["one"] }, Test("one", s_passes), Test("two", s_passes));
+        Assert.Equal(["nothing but the environment can be reached", "one"], report.Results.Select(result => result.Name));
+        Assert.Contains("<property name=\"isolation\" value=\"", report.ToJUnit());
+    }
+
+    [Fact]
     public async Task Everything_that_happens_is_told_in_order()
     {
         await RunAsync(new(), Test("one", s_passes));

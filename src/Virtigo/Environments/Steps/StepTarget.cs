@@ -38,13 +38,14 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
                     await machine.PowerCutAsync(cancellationToken);
                     break;
                 case PowerAction.Pause:
-                    await machine.Guest.PauseAsync(cancellationToken);
+                    await machine.PauseAsync(cancellationToken);
                     break;
                 case PowerAction.Resume:
-                    await machine.Guest.ResumeAsync(cancellationToken);
+                    await machine.ResumeAsync(cancellationToken);
                     break;
                 default:
-                    throw new NotSupportedException();
+                    await machine.RebootAsync(cancellationToken);
+                    break;
             }
         }
 
@@ -78,6 +79,6 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
         public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
-            machine.Guest.SetDiskFaultAsync(disk, fault, cancellationToken);
+            machine.SetDiskFaultAsync(disk, fault, cancellationToken);
     }
 }
