@@ -10,8 +10,6 @@ namespace Virtigo.Testing;
 internal sealed class EnvironmentFork : ITestFork
 {
     private const int MaxConsoleLines = 20_000;
-    private const int MaxJournal = 64 << 20;
-    private const string Journal = "journalctl --boot --no-pager --output=short-precise";
     private readonly List<IAsyncDisposable> _owned = [];
 
     /// <summary>Takes over an environment.</summary>
@@ -80,7 +78,8 @@ internal sealed class EnvironmentFork : ITestFork
             await TryAsync($"{machine.Name}: console", () => File.WriteAllTextAsync(Path.Combine(own, "console.log"), machine.ConsoleTail(MaxConsoleLines) + "\n", cancellationToken));
             if (machine.State == MachineState.Running)
             {
-                await TryAsync($"{machine.Name}: journal", () => JournalAsync(machine, Path.Combine(own, "journal.log"), cancellationToken));
+                await TryAsync($"{machine.Name}: journal", async () =>
+                    await File.WriteAllTextAsync(Path.Combine(own, "journal.log"), await machine.JournalAsync(null, cancellationToken) + "\n", cancellationToken));
                 if (failed)
                 {
                     await TryAsync($"{machine.Name}: screen", () => ScreenAsync(machine, Path.Combine(own, "screen.png"), cancellationToken));
@@ -114,17 +113,11 @@ internal sealed class EnvironmentFork : ITestFork
         }
     }
 
-    private static async Task JournalAsync(Machine machine, string path, CancellationToken cancellationToken)
-    {
-        CommandResult journal = await machine.ExecuteAsync(Journal, new CommandOptions { OutputLimit = MaxJournal }, cancellationToken);
-        await File.WriteAllTextAsync(path, journal.Output, cancellationToken);
-    }
-
     private static async Task ScreenAsync(Machine machine, string path, CancellationToken cancellationToken)
     {
         try
         {
-            await File.WriteAllBytesAsync(path, await machine.Guest.ScreenshotAsync(cancellationToken), cancellationToken);
+            await File.WriteAllBytesAsync(path, await machine.ScreenshotAsync(cancellationToken), cancellationToken);
         }
         catch (VirtigoException none) when (none.Kind == FailureKind.Usage)
         {

@@ -60,23 +60,23 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
             _ => machine.WaitForShutdownAsync(limit, cancellationToken),
         };
 
-        public Task CopyInAsync(string from, string to, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task CopyInAsync(string from, string to, CancellationToken cancellationToken) => machine.CopyInAsync(from, to, cancellationToken);
 
-        public Task CopyOutAsync(string from, string to, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task CopyOutAsync(string from, string to, CancellationToken cancellationToken) => machine.CopyOutAsync(from, to, cancellationToken);
 
-        public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => machine.Guest.ScreenshotAsync(cancellationToken);
+        public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => machine.ScreenshotAsync(cancellationToken);
 
-        public Task SendKeysAsync(string chord, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task SendKeysAsync(string chord, CancellationToken cancellationToken) => machine.SendKeysAsync(chord, cancellationToken);
 
-        public Task TypeAsync(string text, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task TypeAsync(string text, CancellationToken cancellationToken) => machine.TypeAsync(text, cancellationToken);
 
-        public Task SysRqAsync(string key, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task SysRqAsync(string key, CancellationToken cancellationToken) => machine.SysRqAsync(key, cancellationToken);
 
-        public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => machine.SetClockAsync(moment, cancellationToken);
 
-        public Task MoveClockAsync(TimeSpan jump, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task MoveClockAsync(TimeSpan jump, CancellationToken cancellationToken) => machine.JumpClockAsync(jump, cancellationToken);
 
-        public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => machine.SkewClockAsync(partsPerMillion, cancellationToken);
 
         public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
             machine.SetDiskFaultAsync(disk, fault, cancellationToken);
