@@ -58,13 +58,15 @@ public sealed partial class Machine
     /// </exception>
     public Task WaitUntilReadyAsync(CancellationToken cancellationToken) => ShellAsync(Running(), cancellationToken);
 
-    /// <summary>Presses the power button and waits until the machine has switched itself off, at most three minutes.</summary>
+    /// <summary>
+    /// Asks the machine's system to power off, through its agent or else by the power button, and waits until it has, at most three minutes.
+    /// </summary>
     /// <exception cref="VirtigoException">
     /// <see cref="FailureKind.TimedOut"/> when it stays on, <see cref="FailureKind.Guest"/> when it is off or does not end cleanly.
     /// </exception>
     public async Task ShutdownAsync(CancellationToken cancellationToken)
     {
-        await Running().Guest.PowerButtonAsync(cancellationToken);
+        await Running().AskToShutDownAsync(cancellationToken);
         await WaitForShutdownAsync(s_shutdownLimit, cancellationToken);
     }
 

@@ -8,6 +8,7 @@ namespace Virtigo.Machines;
 /// </summary>
 public sealed partial class Machine : IAsyncDisposable
 {
+    private static readonly TimeSpan s_endNotice = TimeSpan.FromSeconds(2);
     private readonly MachineConfig _config;
     private readonly SemaphoreSlim _power = new(1);
     private volatile MachineRun? _run;
@@ -93,6 +94,17 @@ public sealed partial class Machine : IAsyncDisposable
         try
         {
             return await acting;
+        }
+        catch (VirtigoException error) when (error.InnerException is ChannelBrokenException)
+        {
+            // A guest that ends closes its channel a moment before it is known to have ended.
+            await Task.WhenAny(run.Guest.Exited, Task.Delay(s_endNotice, _config.Clock, cancellationToken));
+            if (run.Guest.Exited.IsCompletedSuccessfully)
+            {
+                throw Ended(run, await run.Guest.Exited);
+            }
+
+            throw;
         }
         catch (Exception error) when (error is OperationCanceledException or VirtigoException { Kind: FailureKind.Guest }
             && run.Guest.Exited.IsCompletedSuccessfully && !cancellationToken.IsCancellationRequested)

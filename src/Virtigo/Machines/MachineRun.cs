@@ -102,6 +102,27 @@ internal sealed class MachineRun : IAsyncDisposable
         return System.Text.Encoding.UTF8.GetString(await _agent.ReadFileAsync("/proc/sys/kernel/random/boot_id", 100, cancellationToken)).Trim();
     }
 
+    /// <summary>Asks the guest's system to power off: through its agent when that answers soon, else by the power button.</summary>
+    public async Task AskToShutDownAsync(CancellationToken cancellationToken)
+    {
+        if (_agent is not null)
+        {
+            using var limit = new CancellationTokenSource(_config.Speed.Scale(s_pingLimit), _config.Clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            try
+            {
+                await _agent.ShutdownAsync(either.Token);
+                return;
+            }
+            catch (Exception error) when (error is OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
+            {
+                // No agent to ask: the button is left.
+            }
+        }
+
+        await Guest.PowerButtonAsync(cancellationToken);
+    }
+
     /// <summary>Makes the next command find its way anew, after the guest has booted again.</summary>
     public void Forget(string reason)
     {

@@ -1,9 +1,9 @@
-# Virtigo's guest side of the stream channel. Only what Debian's perl-base has. Argument: the port's device, or fd:N for tests.
+# Virtigo's guest side of the stream channel. Only what Debian's perl-base has. Argument: the port's device, or unix:PATH for tests.
 # Frames, both ways: u32 length of payload, u32 stream, u8 type, payload; numbers are big-endian. See GuestFrame.cs.
 use strict;
 use warnings;
 use POSIX ();
-use Fcntl qw(F_GETFL F_SETFL F_SETFD FD_CLOEXEC O_NONBLOCK O_RDWR O_NOCTTY);
+use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK O_RDWR O_NOCTTY);
 use Socket qw(AF_INET AF_INET6 AF_UNIX SOCK_STREAM inet_aton inet_pton pack_sockaddr_in pack_sockaddr_in6 pack_sockaddr_un);
 use Errno qw(EAGAIN EINTR);
 
@@ -54,9 +54,9 @@ sub slurp {
 
 sub open_port {
     my ($where) = @_;
-    if ($where =~ /^fd:(\d+)$/) {
-        open($port, '+<&=', $1) or die "fd $1: $!\n";
-        fcntl($port, F_SETFD, FD_CLOEXEC);
+    if ($where =~ /^unix:(.+)$/) {
+        my $path = $1;
+        socket($port, AF_UNIX, SOCK_STREAM, 0) && connect($port, pack_sockaddr_un($path)) or die "$path: $!\n";
         $ends_with_host = 1;
     } else {
         sysopen($port, $where, O_RDWR | O_NONBLOCK) or die "$where: $!\n";
