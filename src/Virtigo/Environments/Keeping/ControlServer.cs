@@ -56,7 +56,12 @@ internal sealed class ControlServer : IAsyncDisposable
         await _stop.CancelAsync();
         await _accepting;
         _socket.Dispose();
-        File.Delete(_path);
+        if (File.Exists(_path))
+        {
+            // Its folder is gone when the place was given up first.
+            File.Delete(_path);
+        }
+
         Task[] sessions;
         lock (_gate)
         {
