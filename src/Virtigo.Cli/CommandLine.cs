@@ -61,6 +61,16 @@ internal static class CommandLine
             RunVerb.Make(options, host),
             TestVerb.Make(options, host),
             TryVerb.Make(options, host),
+            UpVerb.Make(options, host),
+            PsVerb.Make(options, host),
+            ShellVerb.Make(options, host),
+            SshVerb.Make(options, host),
+            ConsoleVerb.Logs(options, host),
+            ConsoleVerb.Console(options, host),
+            DownVerb.Power(options, host),
+            DownVerb.Make(options, host),
+            UpVerb.Keep(options, host),
+            SshVerb.ConnectVerb(options, host),
             ExplainVerb.Make(options, host),
             ImagesVerb.Make(options, host),
             DoctorVerb.Make(options, host),
@@ -85,7 +95,7 @@ internal static class CommandLine
     /// <summary>A misspelt option would else be taken for the name of a file or an image.</summary>
     private static void RefuseOptionsAsArguments(Command command)
     {
-        foreach (Argument argument in command.Arguments)
+        foreach (Argument argument in command.Arguments.Where(argument => argument is not WordsArgument))
         {
             argument.Validators.Add(result =>
             {
@@ -143,7 +153,7 @@ internal static class CommandLine
                     output.WriteLine();
                     break;
                 case RootCommand:
-                    output.WriteLine("Examples:\n  virtigo build web.yml\n  virtigo run web\n");
+                    output.WriteLine("Examples:\n  virtigo build web.yml\n  virtigo run web\n  virtigo up shop.yml\n  virtigo shell server\n");
                     output.WriteLine(ExitCodes + "\n");
                     break;
             }

@@ -76,6 +76,21 @@ internal sealed record TestLine(string Event, double At)
     public ulong? Seed { get; init; }
 }
 
+/// <summary>An environment that is up.</summary>
+internal sealed record EnvironmentLine(
+    string Name, string File, DateTimeOffset Since, int ProcessId, IReadOnlyList<MachineLine> Machines, IReadOnlyList<ForwardLine> Forwards);
+
+internal sealed record MachineLine(string Name, string State, int MemoryMiB, int Cpus, IReadOnlyList<AddressLine> Addresses);
+
+internal sealed record AddressLine(string Network, string Ipv4, string Ipv6);
+
+internal sealed record ForwardLine(string Machine, int Port, string Endpoint);
+
+internal sealed record PsReport(IReadOnlyList<EnvironmentLine> Environments);
+
+/// <summary>The one line of a process that keeps an environment.</summary>
+internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Error);
+
 /// <summary>The shapes of everything the command prints as JSON. Names are part of its interface.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
@@ -92,6 +107,9 @@ internal sealed record TestLine(string Event, double At)
 [JsonSerializable(typeof(BuildDoneLine))]
 [JsonSerializable(typeof(DryRunReport))]
 [JsonSerializable(typeof(TestLine))]
+[JsonSerializable(typeof(EnvironmentLine))]
+[JsonSerializable(typeof(PsReport))]
+[JsonSerializable(typeof(KeepReport))]
 [JsonSerializable(typeof(Images.ImageManifest))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

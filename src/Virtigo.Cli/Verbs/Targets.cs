@@ -28,8 +28,10 @@ internal static class Targets
     public static Task<AppliancePlan> PlanAsync(Invocation run, ApplianceSpec spec, CancellationToken cancellationToken) =>
         new AppliancePlanner(HostPlanning.On(run.Host.Paths, run.Options.Archives(run))).PlanAsync(spec, cancellationToken);
 
-    private static IEnumerable<string> Candidates() =>
+    /// <summary>The YAML files of the current folder.</summary>
+    public static IEnumerable<string> YamlFiles() =>
         Directory.EnumerateFiles(".").Select(Path.GetFileName).OfType<string>()
-            .Where(file => file.EndsWith(".yml", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal))
-            .Append("debian");
+            .Where(file => file.EndsWith(".yml", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal));
+
+    private static IEnumerable<string> Candidates() => YamlFiles().Append("debian");
 }
