@@ -26,8 +26,8 @@ internal static class CallBridge
 
         // Not the console's own stream: of a terminal, that one reads whole lines, echoes them and keeps Ctrl-].
         await using var typed = new FileStream(standardInput, FileAccess.Read, bufferSize: 0);
-        await using Stream output = Writer(1);
-        await using Stream error = Writer(2);
+        await using Stream output = new DescriptorWriter(1);
+        await using Stream error = new DescriptorWriter(2);
         using (raw ? RawTerminal.Enter() : null)
         using (raw ? FollowSize(call, left.Token) : null)
         {
@@ -52,8 +52,8 @@ internal static class CallBridge
     /// <summary>Passes on what a program writes, and lets it read nothing.</summary>
     public static async Task<int> ShowAsync(GuestCall call, CancellationToken cancellationToken)
     {
-        await using Stream output = Writer(1);
-        await using Stream error = Writer(2);
+        await using Stream output = new DescriptorWriter(1);
+        await using Stream error = new DescriptorWriter(2);
         try
         {
             return await call.RunAsync(output, error, cancellationToken);
@@ -63,9 +63,6 @@ internal static class CallBridge
             return BrokenPipe;
         }
     }
-
-    // Not the console's own streams: those hide that nobody reads any more, and `yes | head` would not end.
-    private static FileStream Writer(int descriptor) => new(new SafeFileHandle(descriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
     private static PosixSignalRegistration FollowSize(GuestCall call, CancellationToken cancellationToken)
     {

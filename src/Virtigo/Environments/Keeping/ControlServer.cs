@@ -22,6 +22,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private readonly List<(ControlWire Wire, ControlSession Session)> _awaitingEnd = [];
     private readonly Task _accepting;
     private int _clients;
+    private bool _disposed;
 
     /// <summary>Begins to serve.</summary>
     /// <param name="path">The socket's path.</param>
@@ -74,7 +75,13 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>Tells those who asked that the environment is gone.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+        {
+            return;
+        }
+
         await StopAsync();
+        _disposed = true;
         using var limit = new CancellationTokenSource(s_farewellLimit, _clock);
         foreach ((ControlWire wire, ControlSession session) in _awaitingEnd)
         {
