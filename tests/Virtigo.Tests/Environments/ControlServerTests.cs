@@ -103,11 +103,12 @@ public sealed class ControlServerTests : IAsyncDisposable
     {
         await using GuestCall slow = await StartAsync(new CommandOptions());
         FakeProgram flood = _target.Programs.First();
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Token);
         Task flooding = Task.Run(async () =>
         {
-            while (!flood.Disposed.Task.IsCompleted)
+            while (true)
             {
-                await flood.Output.WriteAsync(new byte[32 << 10], Token);
+                await flood.Output.WriteAsync(new byte[32 << 10], enough.Token);
             }
         }, Token);
         for (int i = 0; i < 20; i++)
@@ -117,8 +118,8 @@ public sealed class ControlServerTests : IAsyncDisposable
 
         await slow.DisposeAsync();
         await flood.Disposed.Task.WaitAsync(s_limit, Token);
-        flood.Exit(0);
-        await Task.WhenAny(flooding);
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flooding);
     }
 
     [Fact]

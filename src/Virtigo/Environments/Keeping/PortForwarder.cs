@@ -113,7 +113,7 @@ public sealed class PortForwarder : IAsyncDisposable
             catch (Exception error) when (error is VirtigoException or IOException or OperationCanceledException)
             {
                 // Nothing answers in the machine: the client sees its connection reset, as if it were there.
-                client.LingerState = new LingerOption(enable: true, seconds: 0);
+                client.Close(0);
             }
         }
         finally
