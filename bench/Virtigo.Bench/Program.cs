@@ -17,6 +17,9 @@ try
         case ["switch"]:
             await SwitchBench.RunAsync();
             return 0;
+        case ["tests", var command, var spec]:
+            await TestsBench.RunAsync(command, spec);
+            return 0;
         case ["fork", var spec]:
             await ForkBench.RunAsync(spec);
             return 0;

@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using Virtigo.Environments;
+using Virtigo.Host;
+using Virtigo.Images;
+using Virtigo.Machines;
+
+namespace Virtigo.Bench;
+
+/// <summary>
+/// A file of ten small tests, each on a fresh machine: forks of ours, against autopkgtest-virt-qemu (which boots the same image for each) and
+/// against booting it ourselves. The others are measured over a few tests and counted for ten.
+/// </summary>
+internal static class TestsBench
+{
+    private const int Tests = 10;
+    private const int Measured = 3;
+    private const string Small = "test -s /etc/os-release";
+
+    // What autopkgtest's own setup-testbed puts into an image, so that its driver gets a root shell.
+    private const string RootShell = """
+        cat > /etc/systemd/system/autopkgtest@.service <<'END'
+        [Unit]
+        Description=autopkgtest root shell on %I
+        ConditionPathExists=/dev/%I
+        [Service]
+        ExecStart=/bin/sh
+        StandardInput=tty-fail
+        StandardOutput=tty
+        StandardError=tty
+        TTYPath=/dev/%I
+        SuccessExitStatus=0 208 SIGHUP SIGINT SIGTERM SIGPIPE
+        [Install]
+        WantedBy=multi-user.target
+        END
+        systemctl enable --quiet autopkgtest@ttyS1.service autopkgtest@hvc1.service
+        """;
+
+    /// <summary>Measures all three.</summary>
+    /// <param name="command">The published command.</param>
+    /// <param name="appliance">The appliance's file.</param>
+    public static async Task RunAsync(string command, string appliance)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-bench");
+        try
+        {
+            string file = Path.Combine(folder.FullName, "ten.yml");
+            await File.WriteAllLinesAsync(file,
+            [
+                "machines:", $"  m: {{appliance: {Path.GetFullPath(appliance)}, memory: 512MiB}}", "tests:",
+                .. Enumerable.Range(1, Tests).Select(number => string.Create(CultureInfo.InvariantCulture, $"  test {number}: [m: {Small}]")),
+            ]);
+            double first = await TimeAsync(command, "test", file);
+            double second = await TimeAsync(command, "test", file);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"virtigo test, {Tests} tests: {second:0.0} s ({first:0.0} s with the first boot of the environment)"));
+
+            double plain = Tests * await BootedAsync(file, folder);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a boot for each of {Tests} tests: {plain:0} s; ratio {second / plain:0.000}, {plain / second:0.0} times as fast"));
+
+            double others = Tests * await AutopkgtestAsync(folder);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"autopkgtest-virt-qemu, open and revert for each of {Tests} tests: {others:0} s; ratio {second / others:0.000}, {others / second:0.0} times as fast"));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>The seconds of one test that boots its machine; leaves an image prepared for autopkgtest in the folder.</summary>
+    private static async Task<double> BootedAsync(string file, DirectoryInfo folder)
+    {
+        await using VirtualEnvironment environment = await VirtualEnvironment.FromFile(file).StartAsync();
+        Machine machine = environment["m"];
+        double total = 0;
+        for (int run = 0; run < Measured; run++)
+        {
+            await machine.PowerCutAsync(CancellationToken.None);
+            long start = Stopwatch.GetTimestamp();
+            await machine.StartAsync(CancellationToken.None);
+            await machine.RunAsync(Small, CancellationToken.None);
+            total += Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+
+        await machine.RunAsync(RootShell, CancellationToken.None);
+        await machine.ShutdownAsync(CancellationToken.None);
+        string disk = environment.Folder.Disk(environment.Plan.Machines[0]);
+        await QemuImage.RunAsync(["convert", "-O", "qcow2", disk, ImageOf(folder)], "The image for autopkgtest cannot be made.", null, CancellationToken.None);
+        return total / Measured;
+    }
+
+    /// <summary>The seconds of one test: a revert, which boots the image anew, and the test's command.</summary>
+    private static async Task<double> AutopkgtestAsync(DirectoryInfo folder)
+    {
+        HostTools.Require("autopkgtest-virt-qemu");
+        using Process driver = Process.Start(new ProcessStartInfo("autopkgtest-virt-qemu",
+            ["--timeout-reboot", "1200", "--ram-size", "512", "--cpus", "1", "-o", folder.CreateSubdirectory("autopkgtest").FullName, ImageOf(folder)])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        try
+        {
+            await ExpectAsync(driver, null);
+            await ExpectAsync(driver, "open");
+            double total = 0;
+            for (int run = 0; run < Measured; run++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                await ExpectAsync(driver, "revert");
+                string[] inside = [.. (await ExpectAsync(driver, "print-execute-command")).Split(' ')[0].Split(',').Select(Uri.UnescapeDataString)];
+                await TimeAsync(inside[0], [.. inside[1..], "sh", "-c", Small]);
+                total += Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }
+
+            await ExpectAsync(driver, "quit", answered: false);
+            await driver.WaitForExitAsync();
+            return total / Measured;
+        }
+        finally
+        {
+            driver.Kill(entireProcessTree: true);
+        }
+    }
+
+    private static async Task<string> ExpectAsync(Process driver, string? command, bool answered = true)
+    {
+        if (command is not null)
+        {
+            await driver.StandardInput.WriteLineAsync(command);
+            await driver.StandardInput.FlushAsync();
+        }
+
+        string? answer = answered ? await driver.StandardOutput.ReadLineAsync() : "ok";
+        return answer is not null && answer.StartsWith("ok", StringComparison.Ordinal) ? answer[2..].Trim()
+            : throw new VirtigoException(FailureKind.Host, $"autopkgtest-virt-qemu answered \"{answer}\" to {command ?? "its start"}.");
+    }
+
+    private static string ImageOf(DirectoryInfo folder) => Path.Combine(folder.FullName, "autopkgtest.qcow2");
+
+    private static async Task<double> TimeAsync(string program, params string[] arguments)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(start).TotalSeconds
+            : throw new VirtigoException(FailureKind.Internal, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {await errors}{output}");
+    }
+}
