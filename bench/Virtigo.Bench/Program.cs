@@ -20,6 +20,9 @@ try
         case ["tests", var command, var spec]:
             await TestsBench.RunAsync(command, spec);
             return 0;
+        case ["forks", var spec]:
+            await ForksBench.RunAsync(spec);
+            return 0;
         case ["fork", var spec]:
             await ForkBench.RunAsync(spec);
             return 0;
