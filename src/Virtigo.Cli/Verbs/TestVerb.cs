@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Virtigo.Cli.Output;
 using Virtigo.Environments;
 using Virtigo.Testing;
@@ -38,7 +39,7 @@ internal static class TestVerb
 
         IReadOnlyList<(string Path, Func<TestReport, string> Text)> reports = wanted.Reports(run);
         await using var kept = new KeptTests(run);
-        using EnvironmentSnapshot ready = await PrepareAsync(run, file, wanted, cancellationToken);
+        using EnvironmentSnapshot ready = await PrepareAsync(run, file, wanted.Accelerator, "virtigo test " + file.Path, cancellationToken);
         if (run.Host.IsTerminal && !run.Mode.Json)
         {
             how = how with { Breakpoint = kept.BreakAsync };
@@ -68,7 +69,9 @@ internal static class TestVerb
         return code;
     }
 
-    private static async Task<EnvironmentSnapshot> PrepareAsync(Invocation run, TestFile file, TestVerbOptions wanted, CancellationToken cancellationToken)
+    /// <summary>Makes the environment of a file ready, with a display of what happens.</summary>
+    public static async Task<EnvironmentSnapshot> PrepareAsync(
+        Invocation run, TestFile file, Option<string> accelerator, string rerun, CancellationToken cancellationToken)
     {
         await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode);
         var options = new EnvironmentOptions
@@ -76,9 +79,9 @@ internal static class TestVerb
             Paths = run.Host.Paths,
             Offline = run.Value(run.Options.Offline),
             AllowExpired = run.Value(run.Options.AllowExpired),
-            Accelerator = Accelerators.Of(run.Value(wanted.Accelerator)),
+            Accelerator = Accelerators.Of(run.Value(accelerator)),
             Clock = run.Host.Clock,
-            RerunCommand = "virtigo test " + file.Path,
+            RerunCommand = rerun,
         };
         return await VirtualEnvironment.FromFile(file.Path).PrepareAsync(options, display, cancellationToken);
     }

@@ -1,67 +1,60 @@
 using System.CommandLine;
-using Virtigo.Appliances;
-using Virtigo.Hypervisors.Qemu;
+using Virtigo.Cli.Output;
+using Virtigo.Environments;
+using Virtigo.Testing;
 
 namespace Virtigo.Cli.Verbs;
 
-/// <summary><c>virtigo try</c>: the example appliance built, booted and asked for a page.</summary>
+/// <summary><c>virtigo try</c>: the example appliance built, and two machines of it tested.</summary>
 internal static class TryVerb
 {
-    private const string Example = "web.yml";
-
-    // bash itself speaks TCP, so that the machine needs no client for it.
-    private const string AskForPage = "exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3";
+    private const string Appliance = "web.yml";
+    private const string Tests = "shop.yml";
 
     public static Verb Make(GlobalOptions options, CliHost host)
     {
         Option<string> accelerator = Accelerators.Option();
-        var verb = new Verb("try", "See it work: build the example appliance, boot a throw-away copy, ask its web server for a page",
+        var verb = new Verb("try", "See it work: build the example appliance, boot two machines of it, and run three tests in copies of them",
             "virtigo try")
         {
             accelerator,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
-            string yaml = await ReadExampleAsync(cancellationToken);
-            run.People($"{Example}:\n{yaml}");
-            ApplianceSpec spec = ApplianceSpec.Parse(yaml, Example);
-            AppliancePlan plan = await BuildVerb.Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
-            var how = new BuildOptions
+            string folder = Path.Combine(host.Paths.State, "try");
+            foreach (string name in (string[])[Appliance, Tests])
             {
-                Offline = run.Value(options.Offline),
-                AllowExpired = run.Value(options.AllowExpired),
-                Accelerator = Accelerators.Of(run.Value(accelerator)),
-                SpecText = spec.RedactedText,
-                RerunCommand = "virtigo try",
-            };
-            BuildResult built = await BuildVerb.BuildAsync(run, plan, how, cancellationToken);
-            BuildVerb.Tell(run, built);
-            return await ShowAsync(run, built, how, cancellationToken);
+                string text = await ReadExampleAsync(name, cancellationToken);
+                run.People($"{name}:\n{text}");
+                Directory.CreateDirectory(folder);
+                await File.WriteAllTextAsync(Path.Combine(folder, name), text, cancellationToken);
+            }
+
+            TestFile file = await TestFile.LoadAsync(Path.Combine(folder, Tests), cancellationToken);
+            using EnvironmentSnapshot ready = await TestVerb.PrepareAsync(run, file, accelerator, "virtigo try", cancellationToken);
+            TestReport report;
+            await using (ITestDisplay display = ITestDisplay.For(run.Host, run.Mode))
+            {
+                report = await file.RunAsync(ready, new TestOptions(), display, cancellationToken);
+            }
+
+            int code = TestSummary.Write(run, report, flakyFails: false);
+            if (code == 0)
+            {
+                run.People("It works. The machines are gone; the image and the booted environment stay, so that the next run takes seconds:");
+                run.People($"  cd {folder} && virtigo test {Tests}");
+                run.People($"  virtigo up {folder}/{Tests} && virtigo shell server      # the same machines, by hand");
+                run.People("  virtigo run web --root                     # one machine, alone");
+            }
+
+            return code;
         });
         return verb;
     }
 
-    private static async Task<int> ShowAsync(Invocation run, BuildResult built, BuildOptions how, CancellationToken cancellationToken)
+    private static async Task<string> ReadExampleAsync(string name, CancellationToken cancellationToken)
     {
-        run.People("Booting a throw-away copy of it ...");
-        await using ImageRun machine = await ImageRun.StartAsync(run.Host.Paths, new QemuHypervisor(run.Host.Paths), built.Image,
-            new RunOptions { Accelerator = how.Accelerator }, cancellationToken);
-        await machine.ExecuteAsync("/usr/bin/systemctl", ["is-system-running", "--wait"], cancellationToken);
-        (int code, string answer) = await machine.ExecuteAsync("/bin/bash", ["-c", AskForPage], cancellationToken);
-        if (code != 0)
-        {
-            throw new VirtigoException(FailureKind.Guest, "The machine is up, but its web server does not answer.", "Look yourself: virtigo run web");
-        }
-
-        run.People($"Its web server answers: {Output.Text.Plain(answer).Trim()}");
-        run.People("It works. The copy is thrown away; the image stays:");
-        run.People("  virtigo run web --root | virtigo images show web | virtigo images rm web");
-        return 0;
-    }
-
-    private static async Task<string> ReadExampleAsync(CancellationToken cancellationToken)
-    {
-        await using Stream example = typeof(TryVerb).Assembly.GetManifestResourceStream(Example)!;
+        await using Stream example = typeof(TryVerb).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(example);
         return await reader.ReadToEndAsync(cancellationToken);
     }
