@@ -44,9 +44,9 @@ public sealed class RecipeTests(Shop shop) : ForkedTest<Shop>(shop)
                 dpkg-deb --build --root-owner-group . /tmp/shop_$version.deb
             done
             """, Cancel);
-        await server.RunAsync("apt-get install --yes /tmp/shop_1.deb && echo 'limit = 1000' > /etc/shop.conf", Cancel);
+        await server.RunAsync("dpkg --install /tmp/shop_1.deb && echo 'limit = 1000' > /etc/shop.conf", Cancel);
 
-        await server.RunAsync("DEBIAN_FRONTEND=noninteractive apt-get install --yes -o Dpkg::Options::=--force-confold /tmp/shop_2.deb", Cancel);
+        await server.RunAsync("dpkg --install --force-confold /tmp/shop_2.deb", Cancel);
 
         Assert.Equal("2", await server.RunAsync("dpkg-query --show --showformat '${Version}' shop", Cancel));
         Assert.Equal("limit = 1000", await server.RunAsync("cat /etc/shop.conf", Cancel));
