@@ -48,7 +48,7 @@ public abstract class ForkedTest<TFixture>(TFixture fixture) : IAsyncLifetime
         }
 
         await using VirtualEnvironment fork = _fork;
-        bool told = !await _cancelled.UnregisterAsync();
+        bool told = !_cancelled.Unregister();
         if (!told && TestContext.Current is { TestState.Result: TestResult.Failed } context)
         {
             TellConsoles(fork, context.TestOutputHelper);
