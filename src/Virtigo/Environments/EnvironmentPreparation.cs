@@ -28,7 +28,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         long memory = plan.Machines.Sum(machine => (long)machine.MemoryMiB + HostBudget.OverheadMiB);
         IDisposable reserved = await host.Budget.ReserveAsync(
             memory, $"The environment {plan.Spec.Name}", () => log.Note("Waiting for other environments to give memory free."), cancellationToken);
-        await using var environment = VirtualEnvironment.Create(host, plan, frames: null,
+        await using var environment = VirtualEnvironment.Create(host, plan, frames: null, plan.Spec.Seed,
             (machine, cold) => cold with { MemoryFile = new GuestMemoryFile(target.Memory(machine), Shared: true) },
             [reserved, .. await SnapshotStore.LeaseAsync(host, plan, cancellationToken)]);
         await log.StageAsync("boot", () => BootAsync(environment, cancellationToken));

@@ -40,11 +40,17 @@ public sealed class EnvironmentSnapshot : IDisposable
     /// <param name="cancellationToken">Ends the start; nothing of it remains.</param>
     /// <returns>The copy, running; disposing it destroys it.</returns>
     /// <exception cref="VirtigoException">The host lacks something, or a machine does not answer.</exception>
-    public async Task<VirtualEnvironment> ForkAsync(CancellationToken cancellationToken)
+    public Task<VirtualEnvironment> ForkAsync(CancellationToken cancellationToken) => ForkAsync(null, cancellationToken);
+
+    /// <summary>Starts a copy of the environment whose faults draw from a seed of its own.</summary>
+    /// <param name="seed">The seed; null for the one of the environment's file.</param>
+    /// <param name="cancellationToken">Ends the start; nothing of it remains.</param>
+    /// <inheritdoc cref="ForkAsync(CancellationToken)"/>
+    public async Task<VirtualEnvironment> ForkAsync(ulong? seed, CancellationToken cancellationToken)
     {
-        IDisposable memory = await _host.Budget.ReserveAsync(ForkMemoryMiB, $"A copy of {Plan.Spec.Name}", null, cancellationToken);
         var frames = SwitchState.Read(await File.ReadAllBytesAsync(_folder.Switch, cancellationToken));
-        var fork = VirtualEnvironment.Create(_host, Plan, frames, guest: null, [memory, _hold.Share()]);
+        IDisposable memory = await _host.Budget.ReserveAsync(ForkMemoryMiB, $"A copy of {Plan.Spec.Name}", null, cancellationToken);
+        var fork = VirtualEnvironment.Create(_host, Plan, frames, seed ?? Plan.Spec.Seed, guest: null, [memory, _hold.Share()]);
         try
         {
             foreach (MachinePlan machine in Plan.Machines)

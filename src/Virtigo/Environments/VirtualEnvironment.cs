@@ -18,11 +18,11 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
     private int _disposed;
 
     private VirtualEnvironment(
-        EnvironmentHost host, EnvironmentPlan plan, EnvironmentFolder folder, NetworkSwitch network, IReadOnlyList<Machine> machines,
+        EnvironmentHost host, EnvironmentPlan plan, EnvironmentFolder folder, NetworkSwitch network, IReadOnlyList<Machine> machines, ulong seed,
         IReadOnlyList<IDisposable> held)
     {
         (_host, _plan, _folder, Switch, Machines, _held) = (host, plan, folder, network, machines, held);
-        Links = new EnvironmentLinks(network, [.. machines.Select(machine => machine.Name)], plan.Spec.Seed);
+        Links = new EnvironmentLinks(network, [.. machines.Select(machine => machine.Name)], seed);
     }
 
     /// <summary>The name: that of its file without extension.</summary>
@@ -58,10 +58,12 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
     /// <param name="host">Where and on what it runs.</param>
     /// <param name="plan">What it is.</param>
     /// <param name="frames">What its networks had in flight, which then stand still until they are thawed; null for new networks.</param>
+    /// <param name="seed">Where the chances of its faults come from.</param>
     /// <param name="guest">Changes how a machine starts from power-off; null for not at all.</param>
     /// <param name="held">Disposed with the environment, and when it cannot be made.</param>
     internal static VirtualEnvironment Create(
-        EnvironmentHost host, EnvironmentPlan plan, SwitchState? frames, Func<MachinePlan, GuestConfig, GuestConfig>? guest, IReadOnlyList<IDisposable> held)
+        EnvironmentHost host, EnvironmentPlan plan, SwitchState? frames, ulong seed, Func<MachinePlan, GuestConfig, GuestConfig>? guest,
+        IReadOnlyList<IDisposable> held)
     {
         EnvironmentFolder? folder = null;
         EnvironmentEgress? egress = EnvironmentEgress.For(host, plan);
@@ -73,12 +75,12 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
             var network = NetworkSwitch.Start(new SwitchOptions
             {
                 Networks = folder.Networks(plan, egress?.ForSwitch()),
-                Seed = plan.Spec.Seed,
+                Seed = seed,
                 Clock = host.Clock,
                 Restore = frames,
                 StartFrozen = frames is not null,
             });
-            return new VirtualEnvironment(host, plan, folder, network, machines, held);
+            return new VirtualEnvironment(host, plan, folder, network, machines, seed, held);
         }
         catch
         {

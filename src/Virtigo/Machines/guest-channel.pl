@@ -33,6 +33,9 @@ my @drains;
 my $turn = 0;
 my $orphans = 0;
 my $children = -1;
+# Opened and read before there are forks, which need them at once.
+my $random;
+my $boot_id;
 
 sub nonblocking {
     my ($handle) = @_;
@@ -562,12 +565,12 @@ sub reset_channel {
         my $time = pack 'qq', $seconds, $nanoseconds;
         syscall($sys{settime}, 0, $time);
     }
-    if (length $entropy && open(my $random, '+<', '/dev/random')) {
+    if ($random && length $entropy) {
         my $add = pack 'iia*', 8 * length $entropy, length $entropy, $entropy;
         ioctl($random, 0x40085203, $add) or syswrite $random, $entropy;
         ioctl($random, 0x5207, 0);
     }
-    if ($machine_id =~ /^[0-9a-f]{32}\z/ && open(my $file, '>', '/etc/machine-id')) {
+    if (length $machine_id && $machine_id =~ /^[0-9a-f]{32}\z/ && open(my $file, '>', '/etc/machine-id')) {
         print $file "$machine_id\n";
     }
     # What ran for the host of before runs on, and nobody listens to it; its connections end.
@@ -579,7 +582,7 @@ sub reset_channel {
     %streams = %old;
     $out = '';
     $synced = 1;
-    send_frame(0, 'R', $MAGIC . $nonce . slurp('/proc/sys/kernel/random/boot_id'));
+    send_frame(0, 'R', $MAGIC . $nonce . $boot_id);
 }
 
 sub take_input {
@@ -745,5 +748,8 @@ sub drained {
 $SIG{$_} = 'IGNORE' for qw(PIPE HUP);
 open_port($ARGV[0]);
 watch_children();
+open($random, '+<', '/dev/random') or undef $random;
+fcntl($random, F_SETFD, FD_CLOEXEC) if $random;
+$boot_id = slurp('/proc/sys/kernel/random/boot_id');
 if (open(my $oom, '>', '/proc/self/oom_score_adj')) { syswrite $oom, "-900\n" }
 turn() while 1;

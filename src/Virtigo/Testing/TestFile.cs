@@ -78,7 +78,7 @@ public sealed class TestFile
 
         async Task<ITestFork> ForkAsync(ForkRequest request, CancellationToken token)
         {
-            VirtualEnvironment fork = await ready.ForkAsync(token);
+            VirtualEnvironment fork = await ready.ForkAsync(request.Seed, token);
             try
             {
                 return new EnvironmentFork(fork, request.ArtifactsFolder);
