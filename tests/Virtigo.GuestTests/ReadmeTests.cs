@@ -21,7 +21,10 @@ public sealed class ReadmeTests(Lab lab)
         string[] commands = Commands();
         Assert.Contains("run web", commands);
         using WorkFolder folder = WorkFolder.Create(lab.Paths, "readme");
-        File.Copy(lab.Example, Path.Combine(folder.Path, "web.yml"));
+        foreach (string example in Directory.EnumerateFiles(Path.GetDirectoryName(lab.Example)!))
+        {
+            File.Copy(example, Path.Combine(folder.Path, Path.GetFileName(example)));
+        }
 
         foreach (string command in commands)
         {
