@@ -6,6 +6,11 @@ public sealed partial class Machine
 {
     private const int ComplaintLimit = 4096;
 
+    /// <summary>Copies a file or a folder's whole content into the machine, within ten minutes.</summary>
+    /// <inheritdoc cref="CopyInAsync(string, string, CopyOptions, CancellationToken)"/>
+    public Task CopyInAsync(string hostPath, string guestPath, CancellationToken cancellationToken) =>
+        CopyInAsync(hostPath, guestPath, new CopyOptions(), cancellationToken);
+
     /// <summary>
     /// Copies a file or a folder's whole content into the machine, owned by its root: modes, times, symbolic links and holes are kept,
     /// content is streamed. Files that exist are replaced.
@@ -14,11 +19,13 @@ public sealed partial class Machine
     /// <param name="guestPath">
     /// What it is to be called in the guest, absolute; folders on the way are made. A file's may end in <c>/</c> to keep its name.
     /// </param>
+    /// <param name="options">How long it may take.</param>
     /// <param name="cancellationToken">Gives up; what was copied until then stays.</param>
     /// <exception cref="VirtigoException">
-    /// <see cref="FailureKind.Usage"/> when there is no such file, <see cref="FailureKind.Guest"/> when the guest cannot take it, is off or ends.
+    /// <see cref="FailureKind.Usage"/> when there is no such file, <see cref="FailureKind.Guest"/> when the guest cannot take it, is off or ends,
+    /// <see cref="FailureKind.Host"/> when it cannot be read, <see cref="FailureKind.TimedOut"/> after the limit.
     /// </exception>
-    public async Task CopyInAsync(string hostPath, string guestPath, CancellationToken cancellationToken)
+    public async Task CopyInAsync(string hostPath, string guestPath, CopyOptions options, CancellationToken cancellationToken)
     {
         bool folder = Directory.Exists(hostPath);
         if (!folder && !File.Exists(hostPath))
@@ -30,7 +37,82 @@ public sealed partial class Machine
         string target = Absolute(guestPath.EndsWith('/') && !folder ? guestPath + Path.GetFileName(source) : guestPath);
         string where = ShellQuote.Word(folder ? target : target[..(target.LastIndexOf('/') + 1)]);
         string check = folder ? "" : $"if test -d {ShellQuote.Word(target)}; then echo 'it is a folder there' >&2; exit 1; fi; ";
-        await using GuestProcess tar = await StartProcessAsync($"{check}mkdir -p {where} && exec tar -x -p -f - -C {where}", new CommandOptions(), cancellationToken);
+        string command = $"{check}mkdir -p {where} && exec tar -x -p -f - -C {where}";
+        await CopyingAsync(options, $"{source} was not copied to {target}", async token =>
+        {
+            await SendAsync(source, target, command, token);
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Copies a file or a folder's whole content out of the machine, within ten minutes.</summary>
+    /// <inheritdoc cref="CopyOutAsync(string, string, CopyOptions, CancellationToken)"/>
+    public Task<IReadOnlyList<string>> CopyOutAsync(string guestPath, string hostPath, CancellationToken cancellationToken) =>
+        CopyOutAsync(guestPath, hostPath, new CopyOptions(), cancellationToken);
+
+    /// <summary>
+    /// Copies a file or a folder's whole content out of the machine: modes, times, symbolic links and holes are kept, content is streamed.
+    /// The guest is not trusted: nothing is written outside of the target, special permission bits are dropped, and more than a million
+    /// entries or 64 GiB are refused.
+    /// </summary>
+    /// <param name="guestPath">The file or folder in the guest, absolute.</param>
+    /// <param name="hostPath">
+    /// What it is to be called on the host. A folder must not exist, or be empty; a file is replaced, and keeps its name in a folder that exists.
+    /// </param>
+    /// <param name="options">How long it may take.</param>
+    /// <param name="cancellationToken">Gives up; nothing is left then.</param>
+    /// <returns>What was left out: devices, pipes, and symbolic links that lead out of the folder; at most 1000 names.</returns>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when the target is in the way, <see cref="FailureKind.Guest"/> when there is no such file, the guest sends
+    /// something else than a proper archive, is off or ends, <see cref="FailureKind.Host"/> when the host cannot store it,
+    /// <see cref="FailureKind.TimedOut"/> after the limit.
+    /// </exception>
+    public async Task<IReadOnlyList<string>> CopyOutAsync(
+        string guestPath, string hostPath, CopyOptions options, CancellationToken cancellationToken)
+    {
+        string source = ShellQuote.Word(Absolute(guestPath));
+        string kind = (await ExecuteAsync($"test -d {source} && echo folder || {{ test -e {source} && echo file; }}", cancellationToken)).Output.Trim();
+        bool folder = kind == "folder";
+        if (!folder && kind != "file")
+        {
+            throw new VirtigoException(FailureKind.Guest, $"There is no {guestPath} in machine {Name} to copy out.");
+        }
+
+        string target = Target(guestPath, hostPath, folder);
+        string parent = Path.GetDirectoryName(target)!;
+        Directory.CreateDirectory(parent);
+        string draft = Path.Combine(parent, $".{Path.GetFileName(target)}.virtigo-{Guid.NewGuid():N}");
+        try
+        {
+            Directory.CreateDirectory(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            IReadOnlyList<string> leftOut = await CopyingAsync(
+                options, $"{guestPath} was not copied to {target}", token => ReceiveAsync(source, folder, draft, token), cancellationToken);
+            Place(draft, target, folder, guestPath);
+            return leftOut;
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
+        {
+            throw new VirtigoException(FailureKind.Host, $"{guestPath} of machine {Name} cannot be stored as {target}: {error.Message}", inner: error);
+        }
+        finally
+        {
+            if (Directory.Exists(draft))
+            {
+                Directory.Delete(draft, recursive: true);
+            }
+        }
+    }
+
+    private async Task<T> CopyingAsync<T>(CopyOptions options, string failure, Func<CancellationToken, Task<T>> copy, CancellationToken cancellationToken)
+    {
+        MachineRun run = Running();
+        await ShellAsync(run, cancellationToken);
+        return await WithinAsync(run, options.Limit, copy, waited => $"{Name}: {failure} within {waited.TotalSeconds:0} s.", cancellationToken);
+    }
+
+    private async Task SendAsync(string source, string target, string command, CancellationToken cancellationToken)
+    {
+        await using GuestProcess tar = await StartProcessAsync(command, new CommandOptions(), cancellationToken);
         Task<string> complaint = ComplaintAsync(tar, cancellationToken);
         try
         {
@@ -50,55 +132,6 @@ public sealed partial class Machine
         if (code != 0)
         {
             throw new VirtigoException(FailureKind.Guest, $"{source} cannot be copied to {target} of machine {Name}: {await complaint} (exit code {code})");
-        }
-    }
-
-    /// <summary>
-    /// Copies a file or a folder's whole content out of the machine: modes, times, symbolic links and holes are kept, content is streamed.
-    /// The guest is not trusted: nothing is written outside of the target, special permission bits are dropped, and more than a million
-    /// entries or 64 GiB are refused.
-    /// </summary>
-    /// <param name="guestPath">The file or folder in the guest, absolute.</param>
-    /// <param name="hostPath">
-    /// What it is to be called on the host. A folder must not exist, or be empty; a file is replaced, and keeps its name in a folder that exists.
-    /// </param>
-    /// <param name="cancellationToken">Gives up; nothing is left then.</param>
-    /// <returns>What was left out: devices, pipes, and symbolic links that lead out of the folder; at most 1000 names.</returns>
-    /// <exception cref="VirtigoException">
-    /// <see cref="FailureKind.Usage"/> when the target is in the way, <see cref="FailureKind.Guest"/> when there is no such file, the guest sends
-    /// something else than a proper archive, is off or ends, <see cref="FailureKind.Host"/> when the host cannot store it.
-    /// </exception>
-    public async Task<IReadOnlyList<string>> CopyOutAsync(string guestPath, string hostPath, CancellationToken cancellationToken)
-    {
-        string source = ShellQuote.Word(Absolute(guestPath));
-        string kind = (await ExecuteAsync($"test -d {source} && echo folder || {{ test -e {source} && echo file; }}", cancellationToken)).Output.Trim();
-        bool folder = kind == "folder";
-        if (!folder && kind != "file")
-        {
-            throw new VirtigoException(FailureKind.Guest, $"There is no {guestPath} in machine {Name} to copy out.");
-        }
-
-        string target = Target(guestPath, hostPath, folder);
-        string parent = Path.GetDirectoryName(target)!;
-        Directory.CreateDirectory(parent);
-        string draft = Path.Combine(parent, $".{Path.GetFileName(target)}.virtigo-{Guid.NewGuid():N}");
-        try
-        {
-            Directory.CreateDirectory(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            IReadOnlyList<string> leftOut = await ReceiveAsync(source, folder, draft, cancellationToken);
-            Place(draft, target, folder, guestPath);
-            return leftOut;
-        }
-        catch (Exception error) when (error is UnauthorizedAccessException or IOException)
-        {
-            throw new VirtigoException(FailureKind.Host, $"{guestPath} of machine {Name} cannot be stored as {target}: {error.Message}", inner: error);
-        }
-        finally
-        {
-            if (Directory.Exists(draft))
-            {
-                Directory.Delete(draft, recursive: true);
-            }
         }
     }
 
@@ -148,6 +181,10 @@ public sealed partial class Machine
             // 1: a file changed while it was read, which is not the guest's fault.
             return code is 0 or 1 ? leftOut
                 : throw new VirtigoException(FailureKind.Guest, $"{source} of machine {Name} cannot be read: {await complaint} (exit code {code})");
+        }
+        catch (ChannelBrokenException error)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"{source} of machine {Name} is not copied: {error.Message}", inner: error);
         }
         catch (InvalidDataException error)
         {

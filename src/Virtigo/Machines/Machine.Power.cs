@@ -146,7 +146,7 @@ public sealed partial class Machine
         {
             return await run.BootIdAsync(either.Token);
         }
-        catch (Exception error) when (error is OperationCanceledException or GuestAgentException or InvalidDataException
+        catch (Exception error) when (error is OperationCanceledException or VirtigoException { InnerException: not IOException }
             && !cancellationToken.IsCancellationRequested)
         {
             return "";

@@ -95,9 +95,9 @@ public sealed partial class Machine : IAsyncDisposable
         {
             return await acting;
         }
-        catch (VirtigoException error) when (error.InnerException is ChannelBrokenException)
+        catch (Exception error) when (error is IOException or VirtigoException { InnerException: IOException })
         {
-            // A guest that ends closes its channel a moment before it is known to have ended.
+            // A guest that ends closes its channels a moment before it is known to have ended.
             await Task.WhenAny(run.Guest.Exited, Task.Delay(s_endNotice, _config.Clock, cancellationToken));
             if (run.Guest.Exited.IsCompletedSuccessfully)
             {

@@ -18,6 +18,7 @@ internal sealed class MachineRun : IAsyncDisposable
     private readonly GuestAgent? _agent;
     private readonly GuestChannel? _channel;
     private IGuestShell? _shell;
+    private SerialShell? _serial;
     private string _bootId = "";
     private bool _connectedBefore;
 
@@ -25,7 +26,7 @@ internal sealed class MachineRun : IAsyncDisposable
     public MachineRun(MachineConfig config, IGuest guest)
     {
         (_config, Guest) = (config, guest);
-        _agent = guest.Agent is { } agent ? new GuestAgent(agent, config.Clock) : null;
+        _agent = !OnConsole && guest.Agent is { } agent ? new GuestAgent(agent, config.Clock) : null;
         _channel = guest.Channel is { } channel && _agent is not null ? new GuestChannel(channel) : null;
         _reading = Task.Run(() => Console.ReadAsync(guest.OpenSerial(config.Console)));
         _watching = _channel is null ? Task.CompletedTask : Task.Run(() => WatchAsync(_channel, _agent!));
@@ -41,6 +42,7 @@ internal sealed class MachineRun : IAsyncDisposable
     public bool Paused { get; set; }
 
     /// <summary>The way in, once the guest answers. After a reboot it is found anew.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest ends, or its agent answers nonsense.</exception>
     public async Task<IGuestShell> ShellAsync(CancellationToken cancellationToken)
     {
         if (_shell is { } shell && Usable(shell))
@@ -52,6 +54,10 @@ internal sealed class MachineRun : IAsyncDisposable
         try
         {
             return _shell = _shell is { } now && Usable(now) ? now : await ConnectAsync(cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        {
+            throw Broken(error);
         }
         finally
         {
@@ -98,8 +104,15 @@ internal sealed class MachineRun : IAsyncDisposable
             return (await shell.ExecuteAsync("cat /proc/sys/kernel/random/boot_id", new CommandOptions(), cancellationToken)).Output.Trim();
         }
 
-        await _agent.WaitAsync(cancellationToken);
-        return System.Text.Encoding.UTF8.GetString(await _agent.ReadFileAsync("/proc/sys/kernel/random/boot_id", 100, cancellationToken)).Trim();
+        try
+        {
+            await _agent.WaitAsync(cancellationToken);
+            return System.Text.Encoding.UTF8.GetString(await _agent.ReadFileAsync("/proc/sys/kernel/random/boot_id", 100, cancellationToken)).Trim();
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        {
+            throw Broken(error);
+        }
     }
 
     /// <summary>Asks the guest's system to power off: through its agent when that answers soon, else by the power button.</summary>
@@ -136,9 +149,9 @@ internal sealed class MachineRun : IAsyncDisposable
         await _ended.CancelAsync();
         await Guest.DisposeAsync();
         await _watching;
-        if (_shell is not null)
+        if (_serial is not null)
         {
-            await _shell.DisposeAsync();
+            await _serial.DisposeAsync();
         }
 
         if (_channel is not null)
@@ -154,8 +167,17 @@ internal sealed class MachineRun : IAsyncDisposable
 
     private bool Usable(IGuestShell shell) => shell is not ChannelShell || _channel!.IsReady;
 
+    private bool OnConsole => _config.Control == MachineControl.SerialConsole;
+
     private async Task<IGuestShell> ConnectAsync(CancellationToken cancellationToken)
     {
+        if (OnConsole)
+        {
+            _serial ??= new SerialShell(Guest.OpenSerial(_config.Console), _config.Clock);
+            await _serial.WaitAsync(cancellationToken);
+            return _serial;
+        }
+
         if (_agent is null)
         {
             throw new VirtigoException(FailureKind.Usage, $"Machine {_config.Name} has no agent channel, so no command can be run in it.");
@@ -249,9 +271,12 @@ internal sealed class MachineRun : IAsyncDisposable
             return await BootIdAsync(_ended.Token) != _bootId
                 || (await agent.RunAsync("/bin/sh", ["-c", alive], _ended.Token)).ExitCode != 0;
         }
-        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException or VirtigoException)
         {
             return false;
         }
     }
+
+    private VirtigoException Broken(Exception error) =>
+        new(FailureKind.Guest, $"The way into machine {_config.Name} broke: {error.Message}", "Look at its console.", error);
 }
