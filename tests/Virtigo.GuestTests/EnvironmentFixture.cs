@@ -7,6 +7,16 @@ namespace Virtigo.GuestTests;
 /// <summary>Two machines of the one installed image, booted once for all tests that fork them.</summary>
 public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
 {
+    /// <summary>The machines, as a file describes them.</summary>
+    public const string Machines = """
+        machines:
+          server: {appliance: web.yml, memory: 512MiB, networks: [lan, backstage]}
+          client: {appliance: web.yml, memory: 512MiB, networks: [lan]}
+        networks: {lan: {}, backstage: {}}
+        ready:
+          - server: echo ready > /run/prepared
+        """;
+
     private readonly SemaphoreSlim _turn = new(1);
     private EnvironmentSnapshot? _ready;
 
@@ -25,14 +35,7 @@ public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
                 StoredImage _ = await lab.Golden;
                 File.Copy(lab.Example, Path.Combine(Folder.FullName, "web.yml"));
                 string file = Path.Combine(Folder.FullName, "pair.yml");
-                await File.WriteAllTextAsync(file, """
-                    machines:
-                      server: {appliance: web.yml, memory: 512MiB, networks: [lan, backstage]}
-                      client: {appliance: web.yml, memory: 512MiB, networks: [lan]}
-                    networks: {lan: {}, backstage: {}}
-                    ready:
-                      - server: echo ready > /run/prepared
-                    """, cancel);
+                await File.WriteAllTextAsync(file, Machines, cancel);
                 _ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: cancel);
             }
 

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Globalization;
+using Virtigo.Host;
+using Xunit;
+
+namespace Virtigo.GuestTests;
+
+/// <summary>However a run of tests is ended, nothing of it stays on the host.</summary>
+[Collection(EnvironmentGuests.Name)]
+public sealed class InterruptedTestTests(Lab lab, EnvironmentFixture fixture)
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("KILL", 137)]
+    public async Task A_run_that_is_ended_in_the_middle_leaves_nothing(string signal, int exitCode)
+    {
+        await fixture.ReadyAsync();
+        string file = Path.Combine(fixture.Folder.FullName, "endless.yml");
+        await File.WriteAllTextAsync(file, EnvironmentFixture.Machines + "\ntests:\n  never ends:\n    - client: echo begun > /dev/ttyS0; sleep 3600\n", Cancel);
+        string[] before = Leftovers();
+
+        using Process run = lab.Start("test", file);
+        int[] guests = await GuestsAsync(run);
+        Assert.Equal(2, guests.Length);
+        await Tool.RunAsync("kill", ["-" + signal, run.Id.ToString(CultureInfo.InvariantCulture)], Cancel);
+        await run.WaitForExitAsync(Cancel).WaitAsync(s_limit, Cancel);
+
+        Assert.Equal(exitCode, run.ExitCode);
+        foreach (int guest in guests)
+        {
+            await GoneAsync(guest);
+        }
+
+        // What a killed process leaves in folders is gone with the next one that works there.
+        using (SocketFolder.Create(lab.Paths))
+        {
+            WorkFolder.Sweep(lab.Paths);
+        }
+
+        await using (await fixture.ForkAsync())
+        {
+        }
+
+        Assert.Equal(before, Leftovers());
+    }
+
+    private string[] Leftovers() =>
+    [
+        .. ((string[])[lab.Paths.Work, lab.Paths.Runtime, lab.Paths.Budget]).Where(Directory.Exists)
+            .SelectMany(Directory.EnumerateFileSystemEntries).Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>The guests of a run, once both are there.</summary>
+    private static async Task<int[]> GuestsAsync(Process run)
+    {
+        using var limit = new CancellationTokenSource(s_limit);
+        while (true)
+        {
+            int[] guests =
+            [
+                .. Directory.EnumerateDirectories($"/proc/{run.Id}/task").SelectMany(task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    .Select(id => int.Parse(id, CultureInfo.InvariantCulture)).Where(id => CommandOf(id).Contains("qemu-system", StringComparison.Ordinal)),
+            ];
+            if (guests.Length == 2)
+            {
+                return guests;
+            }
+
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    private static async Task GoneAsync(int process)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (CommandOf(process).Length > 0)
+        {
+            await Task.Delay(20, limit.Token);
+        }
+    }
+
+    private static string CommandOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
