@@ -33,7 +33,7 @@ public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
             if (_ready is null)
             {
                 StoredImage _ = await lab.Golden;
-                File.Copy(lab.Example, Path.Combine(Folder.FullName, "web.yml"));
+                File.Copy(lab.Example, Path.Combine(Folder.FullName, "web.yml"), overwrite: true);
                 string file = Path.Combine(Folder.FullName, "pair.yml");
                 await File.WriteAllTextAsync(file, Machines, cancel);
                 _ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: cancel);

@@ -749,7 +749,6 @@ $SIG{$_} = 'IGNORE' for qw(PIPE HUP);
 open_port($ARGV[0]);
 watch_children();
 open($random, '+<', '/dev/random') or undef $random;
-fcntl($random, F_SETFD, FD_CLOEXEC) if $random;
 $boot_id = slurp('/proc/sys/kernel/random/boot_id');
 if (open(my $oom, '>', '/proc/self/oom_score_adj')) { syswrite $oom, "-900\n" }
 turn() while 1;
