@@ -129,11 +129,33 @@ internal sealed class MachineRun : IAsyncDisposable
             }
             catch (Exception error) when (error is OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
             {
-                // No agent to ask: the button is left.
+                // No agent to ask: a command is left, and the button.
             }
         }
 
-        await Guest.PowerButtonAsync(cancellationToken);
+        if (!await PowerOffByCommandAsync(cancellationToken))
+        {
+            await Guest.PowerButtonAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>A small system has nobody who looks at the button.</summary>
+    private async Task<bool> PowerOffByCommandAsync(CancellationToken cancellationToken)
+    {
+        if (_shell is not ChannelShell shell || !Usable(shell))
+        {
+            return false;
+        }
+
+        try
+        {
+            return (await shell.ExecuteAsync("poweroff", new CommandOptions(), cancellationToken)).Succeeded;
+        }
+        catch (VirtigoException error) when (error.Kind == FailureKind.Guest)
+        {
+            // The system was gone before it could answer.
+            return true;
+        }
     }
 
     /// <summary>Makes the next command find its way anew, after the guest has booted again.</summary>
