@@ -1,78 +1,15 @@
-using System.Threading.Channels;
-using Spectre.Console;
+using Spectre.Console.Rendering;
 using Virtigo.Appliances;
 
 namespace Virtigo.Cli.Output;
 
 /// <summary>Redraws the state of a build on a terminal, a few times a second.</summary>
-internal sealed class LiveBuildDisplay : IBuildDisplay
+internal sealed class LiveBuildDisplay(TextWriter output, bool colour, TimeProvider clock) : LiveDisplay<BuildEvent>(output, colour, clock), IBuildDisplay
 {
-    private static readonly TimeSpan s_frame = TimeSpan.FromMilliseconds(250);
-    private readonly Channel<BuildEvent> _events = Channel.CreateUnbounded<BuildEvent>(new UnboundedChannelOptions { SingleReader = true });
+    // Made before the base begins to draw: fields are, constructors are not.
     private readonly BuildState _state = new();
-    private readonly TimeProvider _clock;
-    private readonly long _start;
-    private readonly Task _drawing;
 
-    public LiveBuildDisplay(TextWriter output, bool colour, TimeProvider clock)
-    {
-        (_clock, _start) = (clock, clock.GetTimestamp());
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(output),
-            Ansi = AnsiSupport.Yes,
-            ColorSystem = colour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.Yes,
-        });
-        _drawing = DrawAsync(console);
-    }
+    protected override void Apply(BuildEvent happened, TimeSpan elapsed) => _state.Apply(happened, elapsed);
 
-    public void Report(BuildEvent value) => _events.Writer.TryWrite(value);
-
-    /// <summary>Draws the last state, which stays on the terminal.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        _events.Writer.TryComplete();
-        await _drawing;
-    }
-
-    private async Task DrawAsync(IAnsiConsole console)
-    {
-        await Task.Yield();
-        await console.Live(View(console, ended: false)).AutoClear(false).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
-            .StartAsync(async live =>
-            {
-                bool more = true;
-                while (more)
-                {
-                    more = await TakeInAsync();
-                    live.UpdateTarget(View(console, ended: !more));
-                }
-            });
-    }
-
-    /// <summary>Takes in what happened within one frame. False: nothing more will happen.</summary>
-    private async Task<bool> TakeInAsync()
-    {
-        using var frame = new CancellationTokenSource(s_frame, _clock);
-        try
-        {
-            while (await _events.Reader.WaitToReadAsync(frame.Token))
-            {
-                while (_events.Reader.TryRead(out BuildEvent? happened))
-                {
-                    _state.Apply(happened, _clock.GetElapsedTime(_start));
-                }
-            }
-
-            return false;
-        }
-        catch (OperationCanceledException)
-        {
-            return true;
-        }
-    }
-
-    private Spectre.Console.Rendering.IRenderable View(IAnsiConsole console, bool ended) =>
-        BuildView.Draw(_state, _clock.GetElapsedTime(_start), console.Profile.Width, ended);
+    protected override IRenderable Draw(TimeSpan elapsed, int width, bool ended) => BuildView.Draw(_state, elapsed, width, ended);
 }

@@ -41,10 +41,11 @@ internal static class TryVerb
             int code = TestSummary.Write(run, report, flakyFails: false);
             if (code == 0)
             {
-                run.People("It works. The machines are gone; the image and the booted environment stay, so that the next run takes seconds:");
-                run.People($"  cd {folder} && virtigo test {Tests}");
-                run.People($"  virtigo up {folder}/{Tests} && virtigo shell server      # the same machines, by hand");
-                run.People("  virtigo run web --root                     # one machine, alone");
+                run.People("It works. The machines are gone; the image and the booted environment stay, so the next run takes seconds:");
+                run.People($"  cd {folder}");
+                run.People($"  virtigo test {Tests}");
+                run.People($"  virtigo up {Tests} && virtigo shell server    # the same machines, by hand");
+                run.People("  virtigo run web --root                      # one machine, alone");
             }
 
             return code;
