@@ -36,6 +36,7 @@ public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
                 File.Copy(lab.Example, Path.Combine(Folder.FullName, "web.yml"), overwrite: true);
                 string file = Path.Combine(Folder.FullName, "pair.yml");
                 await File.WriteAllTextAsync(file, Machines, cancel);
+                using IDisposable places = await lab.AllPlacesAsync();
                 _ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: cancel);
             }
 

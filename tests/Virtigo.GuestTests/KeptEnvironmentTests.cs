@@ -6,7 +6,7 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>An environment kept by hand, through the published command as an ordinary user has it.</summary>
-[Collection(EnvironmentGuests.Name)]
+[Collection(KeptMachines.Name)]
 public sealed class KeptEnvironmentTests(Lab lab) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-kept");
@@ -27,6 +27,7 @@ public sealed class KeptEnvironmentTests(Lab lab) : IAsyncLifetime
               - server: systemctl is-active --wait nginx
             forward: [server:80]
             """, Cancel);
+        using IDisposable places = await lab.AllPlacesAsync();
         await OkAsync("up", "kept.yml", "--name", _name);
     }
 

@@ -25,7 +25,9 @@ public sealed class Lab : IDisposable
     private readonly Lazy<Task<StoredImage>> _golden;
     private readonly Lazy<Task<string>> _plain;
     private readonly Lazy<Task<InstallerBuild>> _installer;
-    private readonly SemaphoreSlim _places = new(Math.Max(2, Environment.ProcessorCount));
+    private static readonly int s_count = Math.Max(2, Environment.ProcessorCount);
+    private readonly SemaphoreSlim _places = new(s_count);
+    private readonly SemaphoreSlim _all = new(1);
 
     public Lab()
     {
@@ -53,13 +55,36 @@ public sealed class Lab : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose() => _places.Dispose();
+    public void Dispose()
+    {
+        _places.Dispose();
+        _all.Dispose();
+    }
 
     /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
     public async Task<IDisposable> PlaceAsync()
     {
         await _places.WaitAsync(Cancel);
-        return new Place(_places);
+        return new Place(_places, 1);
+    }
+
+    /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
+    public async Task<IDisposable> AllPlacesAsync()
+    {
+        await _all.WaitAsync(Cancel);
+        try
+        {
+            for (int place = 0; place < s_count; place++)
+            {
+                await _places.WaitAsync(Cancel);
+            }
+
+            return new Place(_places, s_count);
+        }
+        finally
+        {
+            _all.Release();
+        }
     }
 
     public async Task<AppliancePlan> PlanAsync()
@@ -142,9 +167,9 @@ public sealed class Lab : IDisposable
         return disk;
     }
 
-    private sealed class Place(SemaphoreSlim places) : IDisposable
+    private sealed class Place(SemaphoreSlim places, int count) : IDisposable
     {
-        public void Dispose() => places.Release();
+        public void Dispose() => places.Release(count);
     }
 }
 

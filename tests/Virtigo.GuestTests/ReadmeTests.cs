@@ -7,6 +7,7 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>Every command that the README shows does what it says, in the order in which it is shown.</summary>
+[Collection(KeptMachines.Name)]
 public sealed class ReadmeTests(Lab lab)
 {
     private const byte ControlBracket = 0x1d;
@@ -34,6 +35,7 @@ public sealed class ReadmeTests(Lab lab)
                 continue;
             }
 
+            using IDisposable? places = command.StartsWith("test ", StringComparison.Ordinal) ? await lab.AllPlacesAsync() : null;
             CommandResult result = await lab.RunAsync(folder.Path, command.Split(' '));
             Assert.True(result.ExitCode == 0, $"virtigo {command} ended with {result.ExitCode}:\n{result.People}");
             Assert.NotEmpty(result.Data + result.People);
@@ -74,4 +76,11 @@ public sealed class ReadmeTests(Lab lab)
         .. File.ReadAllLines(lab.Readme).Where(line => line.StartsWith("$ virtigo ", StringComparison.Ordinal))
             .Select(line => line["$ virtigo ".Length..].Split("  #")[0].Trim()),
     ];
+}
+
+/// <summary>Tests that name a kept machine without its environment: no other one may be kept at that time.</summary>
+[CollectionDefinition(Name)]
+public sealed class KeptMachines
+{
+    public const string Name = "kept";
 }
