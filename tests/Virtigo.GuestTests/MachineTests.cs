@@ -59,6 +59,7 @@ public sealed class MachineTests(EnvironmentFixture fixture)
         Assert.Equal(4, await echo.Exited.WaitAsync(Cancel));
         Assert.Equal("end\n", await new StreamReader(echo.Error).ReadToEndAsync(Cancel));
         await flood.SignalAsync(15, Cancel);
+        await flood.Output.CopyToAsync(Stream.Null, Cancel);
         Assert.Equal(128 + 15, await flood.Exited.WaitAsync(Cancel));
 
         await using GuestProcess terminal = await server.StartProcessAsync(

@@ -31,7 +31,8 @@ public sealed class GuestProcess : IAsyncDisposable
     public Stream Error { get; }
 
     /// <summary>
-    /// Its exit code, or 128 + n when signal n ended it. Faults with <see cref="VirtigoException"/> when the machine went away first.
+    /// Its exit code, or 128 + n when signal n ended it, once all that it wrote was taken: read <see cref="Output"/> and
+    /// <see cref="Error"/> to their ends, or dispose the process. Faults with <see cref="VirtigoException"/> when the machine went away first.
     /// </summary>
     public Task<int> Exited { get; }
 
