@@ -40,6 +40,22 @@ public sealed class InstallerAssemblerTests
         Assert.Equal(await InstallerArchive.InitrdAsync(), await File.ReadAllBytesAsync(build.InitrdPath, Token));
     }
 
+    [Theory]
+    [InlineData(Misbehaviour.Corrupt, "/current/images/")]
+    [InlineData(Misbehaviour.Corrupt, "/netboot/")]
+    [InlineData(Misbehaviour.Forbidden, "/current/images/")]
+    public async Task Images_of_another_day_than_the_signed_list_give_way_to_the_package(Misbehaviour trouble, string where)
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        await archive.AddImagesAsync();
+        archive.Server.Misbehave(trouble, where);
+
+        InstallerBuild build = await archive.AssembleAsync();
+
+        Assert.Equal($"package {InstallerArchive.InstallerPackage} 20250803+deb13u7", build.Source);
+        Assert.Equal("the kernel", await File.ReadAllTextAsync(build.KernelPath, Token));
+    }
+
     [Fact]
     public async Task What_is_inside_and_what_is_left_out_is_not_carried()
     {

@@ -23,7 +23,7 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
     private const string RecordName = "components.json";
     private const UnixFileMode FileMode = (UnixFileMode)0x1A4;
     private const UnixFileMode ProgramMode = (UnixFileMode)0x1ED;
-    private readonly InstallerBaseStore _bases = new(client, paths);
+    private readonly InstallerBaseStore _bases = new(paths);
 
     /// <summary>Assembles the installer of a suite.</summary>
     /// <inheritdoc cref="AssembleAsync(ArchiveSuite, string, IReadOnlyList{string}, CancellationToken)"/>

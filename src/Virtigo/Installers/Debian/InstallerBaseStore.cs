@@ -12,9 +12,8 @@ namespace Virtigo.Installers.Debian;
 /// Gets kernel and initial file system of an archive's installer: from its images directory, whose list of hashes is
 /// itself listed in the signed Release, or from the package of the same archive that carries the same files.
 /// </summary>
-/// <param name="client">Opened the suites.</param>
 /// <param name="paths">Where the cache is.</param>
-internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths paths)
+internal sealed partial class InstallerBaseStore(HostPaths paths)
 {
     private const string Component = "main";
     private const string CompressedInitrd = "initrd.gz";
@@ -43,9 +42,17 @@ internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths
             return unpacked;
         }
 
-        if (sums is not null && await TryImagesAsync(suite, architecture, imagesPath, sums, cancellationToken) is { } fetched)
+        try
         {
-            return fetched;
+            if (sums is not null && await TryImagesAsync(suite, architecture, imagesPath, sums, cancellationToken) is { } fetched)
+            {
+                return fetched;
+            }
+        }
+        catch (VirtigoException e) when (package is not null && e.Kind is FailureKind.Archive or FailureKind.Trust)
+        {
+            // Out of reach, or of another day than the Release, as on a mirror that copies parts at different times.
+            // The package is listed in the same signed Release.
         }
 
         return package is not null
@@ -86,37 +93,27 @@ internal sealed partial class InstallerBaseStore(ArchiveClient client, HostPaths
 
     private string DirectoryOf(string key) => Path.Combine(paths.Installers, "base-" + key[..32]);
 
-    /// <summary>Uses the images directory; null when the mirror lacks it, or nothing of it is at hand offline.</summary>
+    /// <summary>Uses the images directory; null when the mirror lacks it.</summary>
     private async Task<InstallerBase?> TryImagesAsync(
         ArchiveSuite suite, string architecture, string imagesPath, ReleaseEntry sums, CancellationToken cancellationToken)
     {
         string folder = $"netboot/debian-installer/{architecture}";
-        string? kernel;
-        string? initrd;
-        try
-        {
-            if (await suite.TryFetchIndexAsync(sums, cancellationToken) is not { } list)
-            {
-                return null;
-            }
-
-            string text = Encoding.UTF8.GetString(await BoundedAsync(list, MaximumSumsBytes, cancellationToken));
-            kernel = await FetchImageAsync(InstallerBase.KernelName);
-            initrd = await FetchImageAsync(CompressedInitrd);
-
-            Task<string?> FetchImageAsync(string name) => HashOf(text, $"./{folder}/{name}") is { } hash
-                ? suite.TryFetchFileAsync($"dists/{suite.Source.Suite}/{imagesPath}/{folder}/{name}", hash, MaximumDownload, cancellationToken)
-                : Task.FromResult<string?>(null);
-        }
-        catch (VirtigoException e) when (e.Kind == FailureKind.Archive && client.Options.Offline)
+        if (await suite.TryFetchIndexAsync(sums, cancellationToken) is not { } list)
         {
             return null;
         }
 
+        string text = Encoding.UTF8.GetString(await BoundedAsync(list, MaximumSumsBytes, cancellationToken));
+        string? kernel = await FetchImageAsync(InstallerBase.KernelName);
+        string? initrd = await FetchImageAsync(CompressedInitrd);
         if (kernel is null || initrd is null)
         {
             return null;
         }
+
+        Task<string?> FetchImageAsync(string name) => HashOf(text, $"./{folder}/{name}") is { } hash
+            ? suite.TryFetchFileAsync($"dists/{suite.Source.Suite}/{imagesPath}/{folder}/{name}", hash, MaximumDownload, cancellationToken)
+            : Task.FromResult<string?>(null);
 
         var origin = new Origin("images directory", null);
         return await MakeAsync(KeyOf("images", architecture, sums.Sha256), origin, async directory =>
