@@ -5,7 +5,7 @@ namespace Virtigo.Environments;
 
 /// <summary>
 /// Hands out the host's memory to environments, those of all this user's processes together, so that guests that use all they were
-/// promised still fit. A reservation ends with its process, however that ends.
+/// promised still fit beside the host's other programs. A reservation ends with its process, however that ends.
 /// </summary>
 internal sealed class HostBudget
 {
@@ -15,6 +15,7 @@ internal sealed class HostBudget
     private static readonly TimeSpan s_recheck = TimeSpan.FromMilliseconds(500);
     private readonly string _folder;
     private readonly Func<long> _totalMiB;
+    private readonly Func<long> _availableMiB;
     private readonly TimeProvider _clock;
     private readonly Lock _gate = new();
     private TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,8 +24,10 @@ internal sealed class HostBudget
     /// <param name="paths">Where reservations are noted.</param>
     /// <param name="clock">For waits.</param>
     /// <param name="totalMiB">What may be reserved in all, in MiB; null for what this host, or this container, can give.</param>
-    public HostBudget(HostPaths paths, TimeProvider clock, Func<long>? totalMiB = null) =>
-        (_folder, _clock, _totalMiB) = (paths.Budget, clock, totalMiB ?? HostMemory.ForGuestsMiB);
+    /// <param name="availableMiB">What the host's programs have left of its memory now, in MiB; null to ask the host.</param>
+    public HostBudget(HostPaths paths, TimeProvider clock, Func<long>? totalMiB = null, Func<long>? availableMiB = null) =>
+        (_folder, _clock, _totalMiB, _availableMiB) =
+            (paths.Budget, clock, totalMiB ?? HostMemory.ForGuestsMiB, availableMiB ?? HostMemory.AvailableMiB);
 
     /// <summary>What may be reserved in all, in MiB.</summary>
     public long TotalMiB => _totalMiB();
@@ -34,7 +37,9 @@ internal sealed class HostBudget
     /// <param name="what">What for, for messages.</param>
     /// <param name="waiting">Called once when others must end first.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="VirtigoException">It is more than the host has (<see cref="FailureKind.Host"/>).</exception>
+    /// <exception cref="VirtigoException">
+    /// It is more than the host has, or than other programs leave of it while no environment runs (<see cref="FailureKind.Host"/>).
+    /// </exception>
     public async Task<IDisposable> ReserveAsync(long mib, string what, Action? waiting, CancellationToken cancellationToken)
     {
         if (mib > TotalMiB)
@@ -53,9 +58,17 @@ internal sealed class HostBudget
                 released = _released.Task;
             }
 
-            if (Reserved() + mib <= TotalMiB)
+            (long reserved, HashSet<int> owners) = Reserved();
+            long available = _availableMiB();
+            if (reserved + mib <= TotalMiB && Untouched(reserved, owners, available - mib) + mib <= available)
             {
                 return Reservation.Make(this, _folder, mib);
+            }
+
+            if (reserved == 0)
+            {
+                throw new VirtigoException(FailureKind.Host, $"{what} needs {mib} MiB of memory; other programs leave {Math.Max(0, available)} MiB of this host's.",
+                    "End some of them, or give the machines less memory.");
             }
 
             if (!told)
@@ -69,23 +82,31 @@ internal sealed class HostBudget
         }
     }
 
-    private long Reserved()
+    /// <summary>What was reserved and is not used yet, in MiB; not looked at more closely than is needed to tell whether it is within a limit.</summary>
+    private static long Untouched(long reserved, HashSet<int> owners, long limit) =>
+        reserved <= limit ? reserved : Math.Max(0, reserved - owners.Sum(HostMemory.OfChildrenMiB));
+
+    private (long MiB, HashSet<int> Owners) Reserved()
     {
         long sum = 0;
+        var owners = new HashSet<int>();
         foreach (string file in Directory.EnumerateFiles(_folder, "*.mib"))
         {
             using FileLock? abandoned = FileLock.TryAcquire(file);
+            string[] name = Path.GetFileName(file).Split('-');
             if (abandoned is not null)
             {
                 File.Delete(file);
             }
-            else if (long.TryParse(Path.GetFileName(file).Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out long mib))
+            else if (name.Length == 3 && long.TryParse(name[0], NumberStyles.None, CultureInfo.InvariantCulture, out long mib)
+                && int.TryParse(name[1], NumberStyles.None, CultureInfo.InvariantCulture, out int owner))
             {
                 sum += mib;
+                owners.Add(owner);
             }
         }
 
-        return sum;
+        return (sum, owners);
     }
 
     private void Released()
@@ -99,7 +120,7 @@ internal sealed class HostBudget
         released.SetResult();
     }
 
-    /// <summary>A locked file whose name says how much.</summary>
+    /// <summary>A locked file whose name says how much, and whose it is.</summary>
     private sealed class Reservation : IDisposable
     {
         private readonly HostBudget _budget;
@@ -110,7 +131,7 @@ internal sealed class HostBudget
 
         public static Reservation Make(HostBudget budget, string folder, long mib)
         {
-            string file = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{mib}-{Guid.NewGuid():N}.mib"));
+            string file = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{mib}-{Environment.ProcessId}-{Guid.NewGuid():N}.mib"));
             return new Reservation(budget, file, FileLock.TryAcquire(file)!);
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Virtigo.Environments;
 using Virtigo.Host;
 using Xunit;
@@ -52,16 +53,66 @@ public sealed class HostBudgetTests : IDisposable
     {
         HostBudget budget = Budget(1000);
         (await budget.ReserveAsync(1, "a", null, Token)).Dispose();
-        string left = Path.Combine(_folder.FullName, "budget", $"900-{Guid.NewGuid():N}.mib");
+        string left = Path.Combine(_folder.FullName, "budget", $"900-1-{Guid.NewGuid():N}.mib");
         await File.WriteAllTextAsync(left, "", Token);
 
         (await budget.ReserveAsync(1000, "b", null, Token)).Dispose();
         Assert.False(File.Exists(left));
     }
 
-    private HostBudget Budget(long mib)
+    [Fact]
+    public async Task What_other_programs_leave_too_little_for_is_refused_while_no_environment_could_give_any()
+    {
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(
+            () => Budget(1000, available: 300).ReserveAsync(400, "The environment shop", null, Token));
+
+        Assert.Equal(FailureKind.Host, error.Kind);
+        Assert.Contains("needs 400 MiB of memory; other programs leave 300 MiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Memory_that_was_promised_and_is_not_used_yet_is_not_promised_twice()
+    {
+        HostBudget budget = Budget(100_000, available: 1000);
+        IDisposable first = await budget.ReserveAsync(600, "a", null, Token);
+        Task<IDisposable> second = budget.ReserveAsync(600, "b", null, Token);
+
+        Assert.NotSame(second, await Task.WhenAny(second, Task.Delay(50, Token)));
+
+        first.Dispose();
+        (await second).Dispose();
+    }
+
+    [Fact]
+    public async Task What_guests_have_taken_of_their_promise_is_not_counted_again()
+    {
+        const int taken = 200;
+        using Process guest = Process.Start(new ProcessStartInfo("perl", ["-e", $"$| = 1; my $m = 'x' x ({taken} << 20); print 'taken'; <STDIN>"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        try
+        {
+            await guest.StandardOutput.BaseStream.ReadExactlyAsync(new byte["taken".Length], Token);
+            Assert.InRange(HostMemory.OfChildrenMiB(Environment.ProcessId), taken, 100_000);
+
+            using IDisposable first = await Budget(1000, available: 700).ReserveAsync(taken, "a", null, Token);
+            using IDisposable second = await Budget(1000, available: 500).ReserveAsync(500, "b", null, Token);
+        }
+        finally
+        {
+            guest.Kill();
+        }
+    }
+
+    [Fact]
+    public void The_host_itself_says_what_is_available() =>
+        Assert.InRange(HostMemory.AvailableMiB(), 1, HostMemory.ForGuestsMiB() * 10 / 9);
+
+    private HostBudget Budget(long mib, long available = long.MaxValue)
     {
         string root = _folder.FullName;
-        return new HostBudget(new HostPaths(root, root, root, root, root), TimeProvider.System, () => mib);
+        return new HostBudget(new HostPaths(root, root, root, root, root), TimeProvider.System, () => mib, () => available);
     }
 }
