@@ -13,6 +13,9 @@ internal sealed record TestRelease
 
     public string Suite { get; init; } = "stable";
 
+    /// <summary>The folder below <c>dists/</c>; null for the codename.</summary>
+    public string? Folder { get; init; }
+
     public DateTimeOffset Date { get; init; } = TimeProvider.System.GetUtcNow().AddHours(-1);
 
     public DateTimeOffset? ValidUntil { get; init; } = TimeProvider.System.GetUtcNow().AddDays(7);
@@ -92,7 +95,7 @@ internal sealed class TestArchive : IAsyncDisposable
     public void Publish(TestRelease? release = null)
     {
         Release = release ?? Release;
-        string suite = $"dists/{Release.Codename}/";
+        string suite = $"dists/{Release.Folder ?? Release.Codename}/";
         Server.RemoveBelow(suite);
         var listed = new SortedDictionary<string, byte[]>(_extra, StringComparer.Ordinal);
         foreach (TestArchiveDeb deb in _debs)

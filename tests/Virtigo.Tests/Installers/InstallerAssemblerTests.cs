@@ -57,6 +57,37 @@ public sealed class InstallerAssemblerTests
     }
 
     [Fact]
+    public async Task An_installer_of_another_day_than_its_release_gives_way_to_that_of_the_same_release_under_its_other_name()
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        archive.Archive.Publish(new TestRelease { Folder = "stable", Date = TimeProvider.System.GetUtcNow().AddDays(-70) });
+        archive.Archive.Publish(new TestRelease());
+        archive.Server.Misbehave(Misbehaviour.Corrupt, "/dists/trixie/main/debian-installer/");
+
+        InstallerBuild build = await archive.AssembleAsync();
+
+        Assert.Equal($"package {InstallerArchive.InstallerPackage} 20250803+deb13u7, of stable 13.0", build.Source);
+        Assert.Contains(build.Components, component => component.Name == "base-installer");
+        Assert.Equal(build.CacheKey, (await archive.AssembleAsync(offline: true)).CacheKey);
+    }
+
+    [Theory]
+    [InlineData("bookworm", "/dists/trixie/main/debian-installer/")]
+    [InlineData("trixie", "/main/debian-installer/")]
+    public async Task Without_another_whole_copy_of_the_release_the_mirrors_fault_is_told(string codename, string corrupt)
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        archive.Archive.Publish(new TestRelease { Folder = "stable", Codename = codename, Date = TimeProvider.System.GetUtcNow().AddDays(-70) });
+        archive.Archive.Publish(new TestRelease());
+        archive.Server.Misbehave(Misbehaviour.Corrupt, corrupt);
+
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => archive.AssembleAsync());
+
+        Assert.Equal(FailureKind.Trust, error.Kind);
+        Assert.Contains("/dists/trixie/main/debian-installer/", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_inside_and_what_is_left_out_is_not_carried()
     {
         await using InstallerArchive archive = await InstallerArchive.StartAsync();

@@ -31,7 +31,11 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
         ArchiveSource source, string architecture, IReadOnlyList<string> udebsWanted, CancellationToken cancellationToken) =>
         await AssembleAsync(await client.OpenAsync(source, cancellationToken), architecture, udebsWanted, cancellationToken);
 
-    /// <summary>Assembles the installer of a suite that is already open.</summary>
+    /// <summary>
+    /// Assembles the installer of a suite that is already open. Where the mirror's installer does not belong to its Release, as on one that copies
+    /// parts at different times, the same release under its other name (<c>stable</c>) is used if it is whole: the installer of an earlier point
+    /// release installs today's packages.
+    /// </summary>
     /// <param name="suite">The suite.</param>
     /// <param name="architecture">Debian's name of the architecture, as in <c>amd64</c>.</param>
     /// <param name="udebsWanted">The components asked for, by name or by what they provide; see <see cref="DefaultComponents"/>.</param>
@@ -43,8 +47,58 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
     public async Task<InstallerBuild> AssembleAsync(
         ArchiveSuite suite, string architecture, IReadOnlyList<string> udebsWanted, CancellationToken cancellationToken)
     {
-        InstallerBase installer = await _bases.GetAsync(suite, architecture, cancellationToken);
+        try
+        {
+            return await AssembleFromAsync(suite, architecture, udebsWanted, cancellationToken);
+        }
+        catch (VirtigoException e) when (IsMirrorsFault(e))
+        {
+            if (await UnderOtherNameAsync(suite, cancellationToken) is not { } other)
+            {
+                throw;
+            }
+
+            client.Options.Progress?.Invoke(new FetchProgress(ArchiveUri.Shown(suite.Source.BaseUri), 0, null, Finished: false,
+                $"the installer does not belong to the archive's {suite.Release.Version}; using that of {other.Release.Version} ({other.Source.Suite})"));
+            try
+            {
+                InstallerBuild build = await AssembleFromAsync(other, architecture, udebsWanted, cancellationToken);
+                return build with { Source = $"{build.Source}, of {other.Source.Suite} {other.Release.Version}" };
+            }
+            catch (VirtigoException second) when (IsMirrorsFault(second))
+            {
+                // What the user named is what is to be mended.
+            }
+
+            throw;
+        }
+    }
+
+    private static bool IsMirrorsFault(VirtigoException error) => error.Kind is FailureKind.Archive or FailureKind.Trust;
+
+    private async Task<ArchiveSuite?> UnderOtherNameAsync(ArchiveSuite suite, CancellationToken cancellationToken)
+    {
+        if (suite.Release.Suite is not { } name || name == suite.Source.Suite || !ArchiveUri.IsPlainPath(name))
+        {
+            return null;
+        }
+
+        try
+        {
+            ArchiveSuite other = await client.OpenAsync(suite.Source with { Suite = name }, cancellationToken);
+            return other.Release.Codename == suite.Release.Codename && other.ReleaseSha256 != suite.ReleaseSha256 ? other : null;
+        }
+        catch (VirtigoException e) when (IsMirrorsFault(e))
+        {
+            return null;
+        }
+    }
+
+    private async Task<InstallerBuild> AssembleFromAsync(
+        ArchiveSuite suite, string architecture, IReadOnlyList<string> udebsWanted, CancellationToken cancellationToken)
+    {
         PackageIndex udebs = await suite.PackagesAsync(Component, architecture, installer: true, cancellationToken);
+        InstallerBase installer = await _bases.GetAsync(suite, architecture, cancellationToken);
         CheckKernel(suite, installer, udebs);
         IReadOnlyList<PackageEntry> chosen =
             UdebResolver.Resolve(udebs, udebsWanted, Present(installer.Contents, udebsWanted), installer.Contents.KernelVersion);
