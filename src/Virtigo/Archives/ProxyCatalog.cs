@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.IO.Enumeration;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Virtigo.Archives;
 
@@ -93,6 +95,11 @@ internal sealed class ProxyCatalog(IReadOnlyList<ArchiveSuite> suites, Pool pool
     /// <summary>Fetches an index; an uncompressed one is made from a compressed one where the Release lists both.</summary>
     private async Task<string?> FetchIndexAsync(ArchiveSuite suite, ReleaseEntry entry, CancellationToken cancellationToken)
     {
+        if (ReleaseOfIndex(suite.Release, entry) is { } text)
+        {
+            return pool.PathOf(await pool.AddAsync(text, cancellationToken));
+        }
+
         foreach (string suffix in (string[])[".xz", ".gz"])
         {
             if (suite.Release.Files.TryGetValue(entry.Path + suffix, out ReleaseEntry? packed)
@@ -103,6 +110,26 @@ internal sealed class ProxyCatalog(IReadOnlyList<ArchiveSuite> suites, Pool pool
         }
 
         return await suite.TryFetchIndexAsync(entry, cancellationToken);
+    }
+
+    /// <summary>
+    /// The few lines about one index that stand beside it, made from the signed Release: they are the same facts, as its hash proves. A mirror
+    /// that copies parts at different times has those of another day, and an installer takes that for a mirror without its architecture.
+    /// </summary>
+    private static byte[]? ReleaseOfIndex(ReleaseFile release, ReleaseEntry entry)
+    {
+        if (entry.Path.Split("/binary-") is not [var component, var rest] || rest.Split('/') is not [var architecture, "Release"])
+        {
+            return null;
+        }
+
+        (string Name, string? Value)[] lines =
+        [
+            ("Archive", release.Suite), ("Origin", release.Origin), ("Label", release["Label"]), ("Version", release.Version),
+            ("Acquire-By-Hash", release["Acquire-By-Hash"]), ("Component", component), ("Architecture", architecture),
+        ];
+        byte[] text = Encoding.UTF8.GetBytes(string.Concat(lines.Where(line => line.Value is not null).Select(line => $"{line.Name}: {line.Value}\n")));
+        return Convert.ToHexStringLower(SHA256.HashData(text)) == entry.Sha256 ? text : null;
     }
 
     private static void Unpack(string path, string suffix, ReleaseEntry entry, Stream destination)

@@ -48,6 +48,22 @@ public sealed class ProxyTests
         Assert.All(harness.Proxy.Records.Where(record => record.Status == 200), record => Assert.Equal("signature", record.Verified));
     }
 
+    [Theory]
+    [InlineData(Misbehaviour.Corrupt)]
+    [InlineData(Misbehaviour.Missing)]
+    public async Task What_a_mirror_says_of_an_index_is_made_from_the_signed_file_where_the_mirror_is_of_another_day(Misbehaviour trouble)
+    {
+        TestArchive archive = TestArchive.Start();
+        const string text = "Archive: stable\nOrigin: Test\nVersion: 13.0\nAcquire-By-Hash: yes\nComponent: main\nArchitecture: amd64\n";
+        archive.AddSuiteFile("main/binary-amd64/Release", Encoding.UTF8.GetBytes(text));
+        archive.AddSuiteFile("main/binary-arm64/Release", "Archive: unknown\n"u8.ToArray());
+        archive.Server.Misbehave(trouble, "/main/binary-");
+        await using ProxyHarness proxy = await ProxyHarness.StartAsync(archive);
+
+        Assert.Equal(text, await proxy.Http.GetStringAsync(ProxyHarness.Url("dists/trixie/main/binary-amd64/Release"), Token));
+        Assert.False((await proxy.Http.GetAsync(ProxyHarness.Url("dists/trixie/main/binary-arm64/Release"), Token)).IsSuccessStatusCode);
+    }
+
     [Fact]
     public async Task Detached_signatures_are_handed_out_as_they_are()
     {
