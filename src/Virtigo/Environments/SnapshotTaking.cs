@@ -20,6 +20,7 @@ internal static class SnapshotTaking
     public static async Task SaveAsync(
         EnvironmentPlan plan, IReadOnlyList<Machine> machines, NetworkSwitch network, SnapshotFolder target, CancellationToken cancellationToken)
     {
+        await Task.WhenAll(machines.Select(machine => machine.PrepareForCopiesAsync(cancellationToken)));
         await network.FreezeAsync(cancellationToken);
         await Task.WhenAll(machines.Select(machine => machine.Guest.PauseAsync(cancellationToken)));
         SwitchState frames = await network.CollectAsync(cancellationToken);

@@ -21,7 +21,7 @@ internal sealed class GuestChannel : IAsyncDisposable
 
     private readonly Task _pumping;
     private TaskCompletionSource<string>? _ready;
-    private TaskCompletionSource? _pong;
+    private readonly Dictionary<byte, TaskCompletionSource> _asked = [];
     private byte[] _nonce = [];
     private uint _next;
     private bool _synchronised;
@@ -117,17 +117,10 @@ internal sealed class GuestChannel : IAsyncDisposable
     }
 
     /// <summary>Asks for an answer.</summary>
-    public async Task PingAsync(CancellationToken cancellationToken)
-    {
-        var pong = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_gate)
-        {
-            _pong = pong;
-        }
+    public Task PingAsync(CancellationToken cancellationToken) => AskAsync(GuestFrameType.Ping, cancellationToken);
 
-        _ = SendAsync(GuestFrame.Build(0, GuestFrameType.Ping));
-        await pong.Task.WaitAsync(cancellationToken);
-    }
+    /// <summary>Has the guest start a shell that waits for the next command, so that a copy of the machine need not.</summary>
+    public Task PrepareShellAsync(CancellationToken cancellationToken) => AskAsync(GuestFrameType.PrepareShell, cancellationToken);
 
     /// <summary>Ends all streams with a reason; a reset makes the channel usable again.</summary>
     public void Break(string reason)
@@ -165,6 +158,21 @@ internal sealed class GuestChannel : IAsyncDisposable
         await _connection.DisposeAsync();
         _sending.Writer.TryComplete();
         await _pumping;
+    }
+
+    private Task AskAsync(byte type, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource? answer;
+        lock (_gate)
+        {
+            if (!_asked.TryGetValue(type, out answer))
+            {
+                _asked.Add(type, answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            }
+        }
+
+        _ = SendAsync(GuestFrame.Build(0, type));
+        return answer.Task.WaitAsync(cancellationToken);
     }
 
     private VirtigoException Error()
@@ -279,12 +287,16 @@ internal sealed class GuestChannel : IAsyncDisposable
         {
             if (id == 0)
             {
-                if (type != GuestFrameType.Ping)
+                if (type is not (GuestFrameType.Ping or GuestFrameType.PrepareShell))
                 {
                     return FormattableString.Invariant($"it sent type 0x{type:x2} outside of streams");
                 }
 
-                _pong?.TrySetResult();
+                if (_asked.Remove(type, out TaskCompletionSource? answered))
+                {
+                    answered.TrySetResult();
+                }
+
                 return null;
             }
 

@@ -137,6 +137,9 @@ internal static class GuestFrameType
     /// <summary>To the guest: answer. From it: the same bytes.</summary>
     public const byte Ping = (byte)'P';
 
+    /// <summary>To the guest: start a shell that waits for the next command. From it: it waits, or cannot be had.</summary>
+    public const byte PrepareShell = (byte)'B';
+
     /// <summary>To the guest: start a command.</summary>
     public const byte Command = (byte)'X';
 

@@ -52,6 +52,9 @@ public sealed partial class Machine
         }
     }
 
+    /// <summary>Makes the machine ready for being copied as it runs: the first command in a copy begins sooner. Does nothing to one that is off.</summary>
+    internal Task PrepareForCopiesAsync(CancellationToken cancellationToken) => _run?.PrepareForCopiesAsync(cancellationToken) ?? Task.CompletedTask;
+
     /// <summary>Waits until the machine answers commands, at most six minutes.</summary>
     /// <exception cref="VirtigoException">
     /// <see cref="FailureKind.TimedOut"/> when it does not, <see cref="FailureKind.Guest"/> when it is off or ends.

@@ -95,6 +95,15 @@ internal sealed class MachineRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Has the guest do what the first command in a copy of it would else have to; what cannot be done soon is left to that command.</summary>
+    public async Task PrepareForCopiesAsync(CancellationToken cancellationToken)
+    {
+        if (_channel is { IsReady: true } channel && !Paused)
+        {
+            await AnswersSoonAsync(channel.PrepareShellAsync, s_pingLimit, cancellationToken);
+        }
+    }
+
     /// <summary>The id of the guest's current boot, from its agent; waits until the agent answers.</summary>
     public async Task<string> BootIdAsync(CancellationToken cancellationToken)
     {
@@ -230,13 +239,16 @@ internal sealed class MachineRun : IAsyncDisposable
     }
 
     /// <summary>Whether the guest's side that ran before still does, so that it need not be started.</summary>
-    private async Task<bool> AnswersAsync(GuestChannel channel, CancellationToken cancellationToken)
+    private Task<bool> AnswersAsync(GuestChannel channel, CancellationToken cancellationToken) => AnswersSoonAsync(
+        async token => _bootId = await channel.ResetAsync(null, ReadOnlyMemory<byte>.Empty, token), s_reunionLimit, cancellationToken);
+
+    private async Task<bool> AnswersSoonAsync(Func<CancellationToken, Task> ask, TimeSpan soon, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_reunionLimit), _config.Clock);
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(soon), _config.Clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            _bootId = await channel.ResetAsync(null, ReadOnlyMemory<byte>.Empty, either.Token);
+            await ask(either.Token);
             return true;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -258,7 +270,7 @@ internal sealed class MachineRun : IAsyncDisposable
                 await Task.Delay(period, _config.Clock, _ended.Token);
                 bool silent = channel.IsReady && channel.Count > 0 && channel.Received == before && !Paused;
                 before = channel.Received;
-                if (silent && !await PingsAsync(channel) && await BootedAgainAsync(agent))
+                if (silent && !await AnswersSoonAsync(channel.PingAsync, s_pingLimit, _ended.Token) && await BootedAgainAsync(agent))
                 {
                     channel.Break("the machine has booted again, or its side of the channel was killed");
                 }
@@ -267,21 +279,6 @@ internal sealed class MachineRun : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // The power-on is over.
-        }
-    }
-
-    private async Task<bool> PingsAsync(GuestChannel channel)
-    {
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_pingLimit), _config.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _ended.Token);
-        try
-        {
-            await channel.PingAsync(either.Token);
-            return true;
-        }
-        catch (OperationCanceledException) when (!_ended.IsCancellationRequested)
-        {
-            return false;
         }
     }
 
