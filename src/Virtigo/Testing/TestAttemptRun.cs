@@ -19,6 +19,7 @@ internal sealed class TestAttemptRun(
 {
     private const int ConsoleLines = 15;
     private static readonly TimeSpan s_collectLimit = TimeSpan.FromMinutes(1);
+    private readonly ulong _draws = TestSeeds.OfDraws(seed, test.Name);
     private readonly List<StepReport> _steps = [];
     private long _start;
 
@@ -41,7 +42,7 @@ internal sealed class TestAttemptRun(
                 Directory.CreateDirectory(artifacts);
             }
 
-            machines = await forkIt(new ForkRequest(title, seed, artifacts), end);
+            machines = await forkIt(new ForkRequest(title, _draws, artifacts), end);
             TimeSpan forkTime = clock.GetElapsedTime(asked);
             _start = clock.GetTimestamp();
             progress?.Report(new TestForked(title, forkTime, machines.Target.MachineNames));
@@ -54,7 +55,7 @@ internal sealed class TestAttemptRun(
                 machines = kept ? null : machines;
             }
 
-            return new TestAttempt(number, forkTime, elapsed, Rest(), failure) { ArtifactsFolder = artifacts };
+            return new TestAttempt(number, forkTime, elapsed, Rest(), failure) { ArtifactsFolder = artifacts, Seed = seed };
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
@@ -63,7 +64,7 @@ internal sealed class TestAttemptRun(
         catch (Exception error) when (machines is null && error is not OperationCanceledException)
         {
             var failure = new TestFailure(Told(error)) { Hint = (error as VirtigoException)?.Hint, OfMachine = true, Place = Place };
-            return new TestAttempt(number, clock.GetElapsedTime(asked), TimeSpan.Zero, Rest(), failure);
+            return new TestAttempt(number, clock.GetElapsedTime(asked), TimeSpan.Zero, Rest(), failure) { Seed = seed };
         }
         finally
         {
@@ -85,7 +86,7 @@ internal sealed class TestAttemptRun(
         using var gateStop = new CancellationTokenSource();
         _ = gate.Tripped.ContinueWith(_ => gateStop.Cancel(), end, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, gateStop.Token, end);
-        var random = new Random((int)(seed & int.MaxValue));
+        var random = new Random((int)(_draws & int.MaxValue));
         foreach ((int index, Step step) in test.Steps.Index())
         {
             if (await RunStepAsync(index + 1, step, machines, gate, limit, random, stop.Token, end) is { } failure)
