@@ -1,5 +1,4 @@
 using Virtigo.Environments.Steps;
-using Virtigo.Machines;
 
 namespace Virtigo.Testing;
 
@@ -163,9 +162,8 @@ internal sealed class TestAttemptRun(
         {
             OperationCanceledException when limit.Token.IsCancellationRequested =>
                 Failed(machines, at, step, $"The test's limit of {Quantities.Format(Limit)} passed during this step.", ofMachine: false),
-            StepFailedException or MachineCommandException => Failed(machines, at, step, error.Message, ofMachine: false),
-            VirtigoException { Kind: FailureKind.TimedOut or FailureKind.Guest or FailureKind.Usage } told =>
-                Failed(machines, at, step, told.Message, ofMachine: false) with { Hint = told.Hint },
+            _ when StepFailedException.IsOfStep(error) =>
+                Failed(machines, at, step, error.Message, ofMachine: false) with { Hint = (error as VirtigoException)?.Hint },
             _ => Failed(machines, at, step, Told(error), ofMachine: true) with { Hint = (error as VirtigoException)?.Hint },
         };
     }
