@@ -13,6 +13,7 @@ internal static class StepsVerb
     public static Verb Make(GlobalOptions options, CliHost host)
     {
         WordsArgument steps = new("step", "Steps as they stand in test files, each in quotes; - reads a list of them from standard input");
+        steps.HelpName = "step";
         steps.CompletionSources.Add(_ => KeptTargets.StepWords(host));
         Option<string?> on = new("--on") { Description = "The environment [default: the only one that is up]", HelpName = "environment" };
         on.CompletionSources.Add(_ => KeptTargets.EnvironmentNames(host));
