@@ -110,10 +110,20 @@ internal static class StepsVerb
     private static async Task<int> RunAsync(
         Invocation run, RunningEnvironment environment, IReadOnlyList<StepText> texts, string folder, CancellationToken cancellationToken)
     {
+        IReadOnlyList<StepCallResult> results;
         await using Stream output = run.Mode.Json ? Stream.Null : new DescriptorWriter(1);
         await using Stream error = run.Mode.Json ? Stream.Null : new DescriptorWriter(2);
-        IReadOnlyList<StepCallResult> results = await environment.RunStepsAsync(texts,
-            new StepCallOptions { Folder = folder, Output = output, Error = error, Progress = new Told(run) }, cancellationToken);
+        try
+        {
+            results = await environment.RunStepsAsync(texts,
+                new StepCallOptions { Folder = folder, Output = output, Error = error, Progress = new Told(run) }, cancellationToken);
+        }
+        catch (IOException)
+        {
+            // Whoever read our output is gone, as with `| head`.
+            return CallBridge.BrokenPipe;
+        }
+
         if (run.Mode.Json)
         {
             run.Data(JsonSerializer.Serialize(new StepsReport([.. results.Select(Line)]), CliJson.Indented.StepsReport));

@@ -55,6 +55,7 @@ internal sealed class GuestCopy(string machine, Func<string, CancellationToken, 
     public async Task InAsync(string source, string target, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         bool folder = Directory.Exists(source);
+        source = folder ? Directory.ResolveLinkTarget(source, returnFinalTarget: true)?.FullName ?? source : source;
         await using GuestProcess taker = await start(TakeScript(target, folder, folder ? File.GetUnixFileMode(source) : null), cancellationToken);
         await FillAsync(taker, $"{source} cannot be copied to {target} of machine {machine}", async token =>
         {

@@ -58,6 +58,20 @@ public sealed class KeptFilesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_link_that_is_named_itself_is_followed()
+    {
+        Write("host/file", "content");
+        File.SetUnixFileMode(Path.Combine(HostFolder, "file"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.CreateSymbolicLink(Path.Combine(HostFolder, "link"), "file");
+        await CopyAsync(Here("link"), There(""));
+        string copy = Path.Combine(GuestFolder, "link");
+        Assert.Equal(("content", null, UnixFileMode.UserRead | UnixFileMode.UserWrite), (File.ReadAllText(copy), new FileInfo(copy).LinkTarget, File.GetUnixFileMode(copy)));
+        File.CreateSymbolicLink(Path.Combine(GuestFolder, "second"), "link");
+        await CopyAsync(There("second"), Here("back"));
+        Assert.Equal(("content", null), (File.ReadAllText(Path.Combine(HostFolder, "back")), new FileInfo(Path.Combine(HostFolder, "back")).LinkTarget));
+    }
+
+    [Fact]
     public async Task A_large_file_goes_both_ways_and_is_counted()
     {
         byte[] large = new byte[5_000_000];

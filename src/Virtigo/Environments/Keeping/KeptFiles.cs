@@ -129,9 +129,9 @@ public static class KeptFiles
 
     private static async Task<IReadOnlyList<string>> OutAsync(CopyPlace from, bool folder, string target, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(Path.GetDirectoryName(target)))
+        if (Path.GetDirectoryName(target) is { } parent && !Directory.Exists(parent))
         {
-            throw Refuse($"There is no folder {Path.GetDirectoryName(target)}.", "Make it first.");
+            throw Refuse($"There is no folder {parent}.", "Make it first.");
         }
 
         if (folder ? File.Exists(target) : Directory.Exists(target))
