@@ -84,6 +84,66 @@ public sealed class KeptEnvironmentTests(Lab lab) : IAsyncLifetime
         Assert.Equal((int)FailureKind.Usage, (await lab.RunAsync("shell", Server, "--", "true")).ExitCode);
     }
 
+    [Fact]
+    public async Task Files_and_trees_are_copied_both_ways_and_within()
+    {
+        string site = Path.Combine(_folder.FullName, "site");
+        Directory.CreateDirectory(Path.Combine(site, "sub"));
+        await File.WriteAllTextAsync(Path.Combine(site, "sub", "run"), "#!/bin/sh\necho from the host\n", Cancel);
+        File.SetUnixFileMode(Path.Combine(site, "sub", "run"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead);
+        File.CreateSymbolicLink(Path.Combine(site, "link"), "sub/run");
+        byte[] large = new byte[8_000_000];
+        new Random(1).NextBytes(large);
+        await File.WriteAllBytesAsync(Path.Combine(site, "large"), large, Cancel);
+        await using (FileStream sparse = File.Create(Path.Combine(site, "sparse")))
+        {
+            sparse.SetLength(2_000_000_000);
+            sparse.Position = 1_000_000_000;
+            await sparse.WriteAsync("middle"u8.ToArray(), Cancel);
+        }
+
+        await OkAsync("cp", "site", Server + ":/srv/");
+        Assert.Equal("from the host\n", await OkAsync("shell", Server, "--", "/srv/site/link"));
+        Assert.Equal("740 0\n", await OkAsync("shell", Server, "--", "stat -c '%a %u' /srv/site/sub/run"));
+        Assert.InRange(int.Parse(await OkAsync("shell", Server, "--", "stat -c %b /srv/site/sparse"), System.Globalization.CultureInfo.InvariantCulture), 0, 1024);
+
+        await OkAsync("cp", Server + ":/srv/site", Server + ":/srv/again");
+        await OkAsync("cp", Server + ":/srv/again", "back");
+        string back = Path.Combine(_folder.FullName, "back");
+        Assert.Equal(large, await File.ReadAllBytesAsync(Path.Combine(back, "large"), Cancel));
+        Assert.Equal(File.GetUnixFileMode(Path.Combine(site, "sub", "run")), File.GetUnixFileMode(Path.Combine(back, "sub", "run")));
+        Assert.Equal((2_000_000_000L, "sub/run"), (new FileInfo(Path.Combine(back, "sparse")).Length, new FileInfo(Path.Combine(back, "link")).LinkTarget));
+
+        await OkAsync("cp", "kept.yml", Server + ":/etc/renamed");
+        Assert.Equal("kept.yml\n", await OkAsync("shell", Server, "--", "grep -q machines: /etc/renamed && echo kept.yml"));
+        CommandResult none = await lab.RunAsync(_folder.FullName, ["cp", Server + ":/no/such", "."]);
+        Assert.Equal((2, true), (none.ExitCode, none.People.Contains("There is no file or folder", StringComparison.Ordinal)));
+        Assert.Equal("", await OkAsync("shell", Server, "--", "find / -xdev -name '.virtigo-*'"));
+    }
+
+    [Fact]
+    public async Task Steps_of_test_files_are_carried_out_and_their_faults_stay_until_healed()
+    {
+        Assert.Equal("hi\n", await OkAsync("step", "server: echo hi", "--on", _name));
+        await OkAsync("step", "--on", _name, "disk: {machine: server, fault: slow, rate: 100kB/s}");
+        await OkAsync("step", "--on", _name, "server: {run: timeout 3 dd if=/dev/vda of=/dev/null bs=1M count=1 skip=700 iflag=direct, exit: 124}");
+        await OkAsync("step", "--on", _name, "disk: {machine: server, fault: none}", "server: dd if=/dev/vda of=/dev/null bs=1M count=1 skip=700 iflag=direct");
+
+        CommandResult wrong = await lab.RunAsync("step", "--on", _name, "server: true", "sever: true");
+        Assert.Equal((2, true), (wrong.ExitCode, wrong.People.Contains("step 2:1:1: 'sever' is neither a machine nor a verb; did you mean 'server'?", StringComparison.Ordinal)));
+
+        await OkAsync("step", "--on", _name, "copy out: {machine: server, from: /etc/hostname}", "screenshot: {machine: server, to: now.png}");
+        Assert.Equal("server\n", await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "hostname"), Cancel));
+        Assert.True(new FileInfo(Path.Combine(_folder.FullName, "now.png")).Length > 100);
+        await OkAsync("screenshot", Server, "again.png");
+        Assert.True(File.Exists(Path.Combine(_folder.FullName, "again.png")));
+        Assert.Contains("systemd", await OkAsync("step", "--on", _name, "journal: server"), StringComparison.Ordinal);
+        await OkAsync("step", "--on", _name, "clock: {machine: server, set: 2031-01-02}", "server: {run: date -u +%Y, prints: \"2031\"}");
+
+        using JsonDocument report = JsonDocument.Parse((await lab.RunAsync("step", "--on", _name, "--json", "power cut: server", "start: server", "server: exit 3", "server: echo never")).Data);
+        Assert.Equal(["passed", "passed", "failed", "not run"], report.RootElement.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("outcome").GetString()));
+    }
+
     private async Task CopyBySshAsync()
     {
         string config = Path.Combine(_folder.FullName, "config");

@@ -8,7 +8,9 @@ namespace Virtigo.Cli.Output;
 internal static class CallBridge
 {
     private const int Piece = 32 << 10;
-    private const int BrokenPipe = 141;
+
+    /// <summary>The exit code when nobody reads our output any more, as shells have it.</summary>
+    public const int BrokenPipe = 141;
 
     /// <summary>Whether a person sits at both ends: what is typed and what is shown.</summary>
     public static bool OnTerminal => !Console.IsInputRedirected && !Console.IsOutputRedirected;

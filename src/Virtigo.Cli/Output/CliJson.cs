@@ -88,6 +88,22 @@ internal sealed record ForwardLine(string Machine, int Port, string Endpoint);
 
 internal sealed record PsReport(IReadOnlyList<EnvironmentLine> Environments);
 
+/// <summary>What <c>virtigo step</c> did.</summary>
+internal sealed record StepsReport(IReadOnlyList<StepLine> Steps);
+
+internal sealed record StepLine(
+    int Number, string Step, string Place, IReadOnlyList<string> Machines, string Outcome, double Seconds, string Output, string Error, bool Truncated)
+{
+    public string? Message { get; init; }
+
+    public string? Hint { get; init; }
+}
+
+/// <summary>What <c>virtigo cp</c> did.</summary>
+internal sealed record CopyReport(IReadOnlyList<CopyLine> Copies);
+
+internal sealed record CopyLine(string Source, string Target, IReadOnlyList<string> LeftOut);
+
 /// <summary>The one line of a process that keeps an environment.</summary>
 internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Error);
 
@@ -110,6 +126,8 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(EnvironmentLine))]
 [JsonSerializable(typeof(PsReport))]
 [JsonSerializable(typeof(KeepReport))]
+[JsonSerializable(typeof(StepsReport))]
+[JsonSerializable(typeof(CopyReport))]
 [JsonSerializable(typeof(Images.ImageManifest))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

@@ -18,14 +18,22 @@ internal static class KeptTargets
     {
         Description = "Environments that are up [default: the only one]",
         Arity = ArgumentArity.ZeroOrMore,
-        CompletionSources = { _ => Up(host).Select(one => one.Name) },
+        CompletionSources = { _ => EnvironmentNames(host) },
     };
 
     /// <summary>The environment and machine that an argument names.</summary>
     public static Task<(RunningEnvironment Environment, string Machine)> FindAsync(Invocation run, string target, CancellationToken cancellationToken) =>
         new RunningEnvironments(run.Host.Paths).FindMachineAsync(target, cancellationToken);
 
-    private static IEnumerable<string> MachineNames(CliHost host)
+    /// <summary>The environments that are up.</summary>
+    public static IEnumerable<string> EnvironmentNames(CliHost host) => Up(host).Select(one => one.Name);
+
+    /// <summary>What a step may begin with.</summary>
+    public static IEnumerable<string> StepWords(CliHost host) =>
+        Up(host).SelectMany(one => one.MachineNames).Concat(RunningEnvironment.StepWords).Distinct().Select(word => word + ":");
+
+    /// <summary>The machines that are up, as they can be named.</summary>
+    public static IEnumerable<string> MachineNames(CliHost host)
     {
         IReadOnlyList<RunningEnvironment> up = Up(host);
         return up is [RunningEnvironment only]

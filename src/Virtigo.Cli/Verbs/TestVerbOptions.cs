@@ -31,7 +31,7 @@ internal sealed class TestVerbOptions
         DefaultValueFactory = _ => "auto",
     };
 
-    private readonly Option<ulong?> _seed = new("--seed") { Description = "Draw the same as an earlier run did", HelpName = "number" };
+    private readonly Option<ulong?> _seed = new("--seed") { Description = "Draw the same as an attempt of an earlier run did, which reports name [default: the seed of the file, else another one each time]", HelpName = "number" };
     private readonly Option<string?> _limit = new("--limit") { Description = "How long each test may take, such as 5m [default: what the file says, else 10m]", HelpName = "time" };
     private readonly Option<string?> _totalLimit = new("--total-limit") { Description = "How long all tests may take [default: what the file says, else no limit]", HelpName = "time" };
     private readonly Option<string?> _artifacts = new("--artifacts") { Description = "Keep consoles, journals, pictures, packets and copied files of each test here", HelpName = "folder" };

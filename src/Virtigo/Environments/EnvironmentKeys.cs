@@ -50,7 +50,7 @@ internal static class EnvironmentKeys
             "`none` or `archives`", "egress: archives"),
         new("forward", new ListType(new TextType("ports", value => NetworkText.Forward(value) is null ? "is no port of a machine: expected something like server:80" : null), MaxNames),
             "Ports of machines to publish on the host's loopback, on free ports.", "none", "`machine:port`", "forward: [server:80]"),
-        new("seed", new CountType(0, int.MaxValue), "Where all chances of faults come from.", "1", "0 to 2147483647", "seed: 7"),
+        new("seed", new CountType(0, int.MaxValue), "Where all chances of faults come from.", "1; in tests another for each run", "0 to 2147483647", "seed: 7"),
     ];
 
     /// <summary>The keys of the same file that describe tests; the room <c>Testing</c> reads them.</summary>

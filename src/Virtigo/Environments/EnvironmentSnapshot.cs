@@ -43,14 +43,14 @@ public sealed class EnvironmentSnapshot : IDisposable
     public Task<VirtualEnvironment> ForkAsync(CancellationToken cancellationToken) => ForkAsync(null, cancellationToken);
 
     /// <summary>Starts a copy of the environment whose faults draw from a seed of its own.</summary>
-    /// <param name="seed">The seed; null for the one of the environment's file.</param>
+    /// <param name="seed">The seed; null: chances go on where they were in the snapshot, those not drawn yet from the seed of the file.</param>
     /// <param name="cancellationToken">Ends the start; nothing of it remains.</param>
     /// <inheritdoc cref="ForkAsync(CancellationToken)"/>
     public async Task<VirtualEnvironment> ForkAsync(ulong? seed, CancellationToken cancellationToken)
     {
         var frames = SwitchState.Read(await File.ReadAllBytesAsync(_folder.Switch, cancellationToken));
         IDisposable memory = await _host.Budget.ReserveAsync(ForkMemoryMiB, $"A copy of {Plan.Spec.Name}", null, cancellationToken);
-        var fork = VirtualEnvironment.Create(_host, Plan, frames, seed ?? Plan.Spec.Seed, guest: null, [memory, _hold.Share()]);
+        var fork = VirtualEnvironment.Create(_host, Plan, frames, seed, guest: null, [memory, _hold.Share()]);
         try
         {
             foreach (MachinePlan machine in Plan.Machines)

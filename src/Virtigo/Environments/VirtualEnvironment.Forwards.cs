@@ -9,6 +9,9 @@ public sealed partial class VirtualEnvironment
     /// <summary>The clock of the host.</summary>
     internal TimeProvider Clock => _host.Clock;
 
+    /// <summary>The speed of guests on its host, which scales limits.</summary>
+    internal Hypervisors.HostSpeed Speed => _host.Speed;
+
     /// <summary>
     /// Publishes a TCP port of a machine on a free port of the host's loopback, until what is returned, or the environment, is disposed.
     /// A machine that is off refuses connections; it may be started later.

@@ -58,11 +58,11 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
     /// <param name="host">Where and on what it runs.</param>
     /// <param name="plan">What it is.</param>
     /// <param name="frames">What its networks had in flight, which then stand still until they are thawed; null for new networks.</param>
-    /// <param name="seed">Where the chances of its faults come from.</param>
+    /// <param name="seed">Where the chances of its faults come from; null: those of frames go on where they were, else from the file's seed.</param>
     /// <param name="guest">Changes how a machine starts from power-off; null for not at all.</param>
     /// <param name="held">Disposed with the environment, and when it cannot be made.</param>
     internal static VirtualEnvironment Create(
-        EnvironmentHost host, EnvironmentPlan plan, SwitchState? frames, ulong seed, Func<MachinePlan, GuestConfig, GuestConfig>? guest,
+        EnvironmentHost host, EnvironmentPlan plan, SwitchState? frames, ulong? seed, Func<MachinePlan, GuestConfig, GuestConfig>? guest,
         IReadOnlyList<IDisposable> held)
     {
         EnvironmentFolder? folder = null;
@@ -75,12 +75,13 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
             var network = NetworkSwitch.Start(new SwitchOptions
             {
                 Networks = folder.Networks(plan, egress?.ForSwitch()),
-                Seed = seed,
+                Seed = seed ?? plan.Spec.Seed,
+                DrawAnew = seed is not null,
                 Clock = host.Clock,
                 Restore = frames,
                 StartFrozen = frames is not null,
             });
-            return new VirtualEnvironment(host, plan, folder, network, machines, seed, held);
+            return new VirtualEnvironment(host, plan, folder, network, machines, seed ?? plan.Spec.Seed, held);
         }
         catch
         {

@@ -25,7 +25,13 @@ internal static class GuestChannelSetup
             test -e /run/systemd/transient/virtigo-channel.service && systemctl kill -s KILL virtigo-channel.service && sleep 0.2
             start || start && exit 0
         fi
-        setsid perl /run/virtigo/guest-channel.pl {Device} </dev/null >/dev/null 2>&1 &
+        setsid perl /run/virtigo/guest-channel.pl {Device} </dev/null >/dev/null 2>/run/virtigo/guest-channel.log &
+        """;
+
+    // What it said goes to the journal, or to a file where there is none.
+    private const string Look = """
+        { cat /run/virtigo/guest-channel.log; test -d /run/systemd/system && journalctl --no-pager -q -b -o cat -n 8 -u virtigo-channel.service; } 2>/dev/null | tail -c 1500
+        pgrep -f '^perl /run/virtigo/guest-channel.pl' >/dev/null
         """;
 
     /// <summary>Changes when what is put into guests does.</summary>
@@ -60,5 +66,13 @@ internal static class GuestChannelSetup
         {
             throw new VirtigoException(FailureKind.Guest, $"The stream channel cannot be started in the guest: {error.Message}", inner: error);
         }
+    }
+
+    /// <summary>Asks the agent about the guest's side that does not answer.</summary>
+    /// <returns>Whether its program runs, and the last that it and its unit said, without control characters.</returns>
+    public static async Task<(bool Runs, string Said)> LookAsync(GuestAgent agent, CancellationToken cancellationToken)
+    {
+        GuestCommandResult result = await agent.RunAsync("/bin/sh", ["-c", Look], cancellationToken);
+        return (result.ExitCode == 0, ConsoleText.Printable(result.OutputText).Trim());
     }
 }

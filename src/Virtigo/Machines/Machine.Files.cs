@@ -4,8 +4,6 @@ namespace Virtigo.Machines;
 
 public sealed partial class Machine
 {
-    private const int ComplaintLimit = 4096;
-
     /// <summary>Copies a file or a folder's whole content into the machine, within ten minutes.</summary>
     /// <inheritdoc cref="CopyInAsync(string, string, CopyOptions, CancellationToken)"/>
     public Task CopyInAsync(string hostPath, string guestPath, CancellationToken cancellationToken) =>
@@ -79,29 +77,30 @@ public sealed partial class Machine
         }
 
         string target = Target(guestPath, hostPath, folder);
-        string parent = Path.GetDirectoryName(target)!;
-        Directory.CreateDirectory(parent);
-        string draft = Path.Combine(parent, $".{Path.GetFileName(target)}.virtigo-{Guid.NewGuid():N}");
         try
         {
-            Directory.CreateDirectory(draft, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            IReadOnlyList<string> leftOut = await CopyingAsync(
-                options, $"{guestPath} was not copied to {target}", token => ReceiveAsync(source, folder, draft, token), cancellationToken);
-            Place(draft, target, folder, guestPath);
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            using var draft = new HostDraft(target);
+            IReadOnlyList<string> leftOut = await CopyingAsync(options, $"{guestPath} was not copied to {target}",
+                token => Copier().OutAsync(Absolute(guestPath), folder, draft.Path, null, token), cancellationToken);
+            if (folder)
+            {
+                draft.MoveTree();
+            }
+            else if (!draft.MoveFile())
+            {
+                throw new VirtigoException(FailureKind.Guest, $"{guestPath} of machine {Name} is not copied: the guest sent something else than one file.");
+            }
+
             return leftOut;
         }
         catch (Exception error) when (error is UnauthorizedAccessException or IOException)
         {
             throw new VirtigoException(FailureKind.Host, $"{guestPath} of machine {Name} cannot be stored as {target}: {error.Message}", inner: error);
         }
-        finally
-        {
-            if (Directory.Exists(draft))
-            {
-                Directory.Delete(draft, recursive: true);
-            }
-        }
     }
+
+    private GuestCopy Copier() => new(Name, (command, token) => StartProcessAsync(command, new CommandOptions(), token));
 
     private async Task<T> CopyingAsync<T>(CopyOptions options, string failure, Func<CancellationToken, Task<T>> copy, CancellationToken cancellationToken)
     {
@@ -113,7 +112,7 @@ public sealed partial class Machine
     private async Task SendAsync(string source, string target, string command, CancellationToken cancellationToken)
     {
         await using GuestProcess tar = await StartProcessAsync(command, new CommandOptions(), cancellationToken);
-        Task<string> complaint = ComplaintAsync(tar, cancellationToken);
+        Task<string> complaint = GuestCopy.ComplaintAsync(tar, cancellationToken);
         try
         {
             await TreeSender.SendAsync(source, target[(target.LastIndexOf('/') + 1)..], tar.Input, cancellationToken);
@@ -135,18 +134,6 @@ public sealed partial class Machine
         }
     }
 
-    private static async Task<string> ComplaintAsync(GuestProcess process, CancellationToken cancellationToken)
-    {
-        byte[] buffer = new byte[1024];
-        var said = new ByteTail(ComplaintLimit);
-        for (int read; (read = await process.Error.ReadAsync(buffer, cancellationToken)) > 0;)
-        {
-            said.Append(buffer.AsSpan(0, read));
-        }
-
-        return ConsoleText.Printable(said.ToString()).Trim();
-    }
-
     private static string Target(string guestPath, string hostPath, bool folder)
     {
         string target = Path.GetFullPath(hostPath);
@@ -160,58 +147,6 @@ public sealed partial class Machine
         return inTheWay
             ? throw new VirtigoException(FailureKind.Usage, $"{target} is in the way of {guestPath}: it exists, and is not an empty folder.", "Name another place, or remove it.")
             : target;
-    }
-
-    private async Task<IReadOnlyList<string>> ReceiveAsync(string source, bool folder, string draft, CancellationToken cancellationToken)
-    {
-        string what = folder ? $"-C {source} ." : $"-C \"$(dirname \"$(readlink -f {source})\")\" -- \"$(basename \"$(readlink -f {source})\")\"";
-        await using GuestProcess tar = await StartProcessAsync($"exec tar -c -S -H posix -f - {what}", new CommandOptions(), cancellationToken);
-        await tar.Input.DisposeAsync();
-        Task<string> complaint = ComplaintAsync(tar, cancellationToken);
-        try
-        {
-            IReadOnlyList<string> leftOut = await new TreeReceiver(draft, new TreeLimits()).ReceiveAsync(tar.Output, cancellationToken);
-            while (await tar.Output.ReadAsync(new byte[4096], cancellationToken) > 0)
-            {
-                // The archive is filled up with empty blocks.
-            }
-
-            int code = await tar.Exited.WaitAsync(cancellationToken);
-
-            // 1: a file changed while it was read, which is not the guest's fault.
-            return code is 0 or 1 ? leftOut
-                : throw new VirtigoException(FailureKind.Guest, $"{source} of machine {Name} cannot be read: {await complaint} (exit code {code})");
-        }
-        catch (ChannelBrokenException error)
-        {
-            throw new VirtigoException(FailureKind.Guest, $"{source} of machine {Name} is not copied: {error.Message}", inner: error);
-        }
-        catch (InvalidDataException error)
-        {
-            throw new VirtigoException(FailureKind.Guest, $"{source} of machine {Name} is not copied: {error.Message}.", inner: error);
-        }
-    }
-
-    private void Place(string draft, string target, bool folder, string guestPath)
-    {
-        if (folder)
-        {
-            if (Directory.Exists(target))
-            {
-                Directory.Delete(target);
-            }
-
-            Directory.Move(draft, target);
-            return;
-        }
-
-        string[] files = Directory.GetFileSystemEntries(draft);
-        if (files is not [var file] || !File.Exists(file) || new FileInfo(file).LinkTarget is not null)
-        {
-            throw new VirtigoException(FailureKind.Guest, $"{guestPath} of machine {Name} is not copied: the guest sent something else than one file.");
-        }
-
-        File.Move(file, target, overwrite: true);
     }
 
     private string Absolute(string guestPath) => guestPath.StartsWith('/') && !guestPath.Contains('\0', StringComparison.Ordinal)

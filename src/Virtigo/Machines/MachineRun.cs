@@ -10,6 +10,10 @@ internal sealed class MachineRun : IAsyncDisposable
     private static readonly TimeSpan s_answerLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_pingLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_reunionLimit = TimeSpan.FromSeconds(2);
+
+    // Its program is a second of work: after this it is asked for, and when it does not run, it never will.
+    private static readonly TimeSpan s_helloPatience = TimeSpan.FromSeconds(15);
+    private const int MostLooks = 4;
     private readonly MachineConfig _config;
     private readonly SemaphoreSlim _connecting = new(1);
     private readonly CancellationTokenSource _ended = new();
@@ -226,7 +230,7 @@ internal sealed class MachineRun : IAsyncDisposable
             await _agent.WaitAsync(cancellationToken);
             if (await GuestChannelSetup.StartAsync(_agent, cancellationToken))
             {
-                _bootId = await ready;
+                _bootId = await HelloAsync(ready, _channel, _agent, cancellationToken);
                 _connectedBefore = true;
                 return new ChannelShell(_channel, _config.Clock);
             }
@@ -236,6 +240,50 @@ internal sealed class MachineRun : IAsyncDisposable
 
         await _agent.WaitAsync(cancellationToken);
         return new AgentShell(_agent, _config.Clock);
+    }
+
+    /// <summary>Waits for the first word of the guest's side that was just started. One that never speaks is told with what is known of it.</summary>
+    private async Task<string> HelloAsync(Task<string> hello, GuestChannel channel, GuestAgent agent, CancellationToken cancellationToken)
+    {
+        TimeSpan patience = _config.Speed.Scale(s_helloPatience);
+        for (int look = 1; ; look++)
+        {
+            try
+            {
+                return await hello.WaitAsync(patience, _config.Clock, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                (bool runs, string said) = await LookAsync(agent, cancellationToken);
+                if (runs && look < MostLooks)
+                {
+                    continue;
+                }
+
+                channel.Break("its side in the guest did not answer");
+                string state = runs
+                    ? FormattableString.Invariant($"its program runs, but said nothing for {look * patience.TotalSeconds:0} s")
+                    : "its program was started, and ended without a word to the host";
+                throw new VirtigoException(FailureKind.Guest,
+                    $"The stream channel of machine {_config.Name} does not work: {state}.{(said.Length > 0 ? $" It said last:\n{said}" : "")}",
+                    "Commands run through a perl program in the guest: see that its perl works, and look at its console.");
+            }
+        }
+    }
+
+    /// <summary>What the agent knows of the guest's side; an agent that does not answer either knows nothing.</summary>
+    private async Task<(bool Runs, string Said)> LookAsync(GuestAgent agent, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await GuestChannelSetup.LookAsync(agent, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (true, "");
+        }
     }
 
     /// <summary>Whether the guest's side that ran before still does, so that it need not be started.</summary>

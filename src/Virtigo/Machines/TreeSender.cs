@@ -21,7 +21,7 @@ internal static class TreeSender
         await using var writer = new TarWriter(archive, TarEntryFormat.Pax, leaveOpen: true);
         if (!Directory.Exists(path))
         {
-            await WriteFileAsync(writer, new FileInfo(path), name, cancellationToken);
+            await WriteFileAsync(writer, new FileInfo(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path), name, cancellationToken);
             return;
         }
 

@@ -34,6 +34,7 @@ internal static class FailureText
             }
         }
 
+        text.Append(FormattableString.Invariant($"seed {attempt.Seed}\n"));
         if (failure.ToLookInside.Count > 0)
         {
             text.Append("to look inside:\n");

@@ -4,7 +4,7 @@ namespace Virtigo.Testing;
 
 /// <summary>What a fork is wanted for.</summary>
 /// <param name="Test">The test's title.</param>
-/// <param name="Seed">Where what is drawn in it comes from.</param>
+/// <param name="Seed">Where what its links draw comes from.</param>
 /// <param name="ArtifactsFolder">Where its files go, or null.</param>
 internal sealed record ForkRequest(string Test, ulong Seed, string? ArtifactsFolder);
 

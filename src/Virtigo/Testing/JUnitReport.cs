@@ -58,6 +58,7 @@ internal static class JUnitReport
         List<(string, string)> properties = [("outcome", result.Outcome.ToString().ToLowerInvariant()), ("seed", result.Seed.ToString(CultureInfo.InvariantCulture))];
         foreach (TestAttempt attempt in result.Attempts)
         {
+            properties.Add(($"attempt{Text(attempt.Number)}.seed", attempt.Seed.ToString(CultureInfo.InvariantCulture)));
             properties.Add(($"attempt{Text(attempt.Number)}.fork", Seconds(attempt.ForkTime)));
             properties.AddRange(attempt.Steps.Select(step =>
                 ($"attempt{Text(attempt.Number)}.step{Text(step.Number)}", $"{Word(step.Outcome)} {Seconds(step.Elapsed)} {step.Place} {step.Title}")));

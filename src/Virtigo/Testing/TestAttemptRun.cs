@@ -1,5 +1,4 @@
 using Virtigo.Environments.Steps;
-using Virtigo.Machines;
 
 namespace Virtigo.Testing;
 
@@ -19,6 +18,7 @@ internal sealed class TestAttemptRun(
 {
     private const int ConsoleLines = 15;
     private static readonly TimeSpan s_collectLimit = TimeSpan.FromMinutes(1);
+    private readonly ulong _draws = TestSeeds.OfDraws(seed, test.Name);
     private readonly List<StepReport> _steps = [];
     private long _start;
 
@@ -41,7 +41,7 @@ internal sealed class TestAttemptRun(
                 Directory.CreateDirectory(artifacts);
             }
 
-            machines = await forkIt(new ForkRequest(title, seed, artifacts), end);
+            machines = await forkIt(new ForkRequest(title, _draws, artifacts), end);
             TimeSpan forkTime = clock.GetElapsedTime(asked);
             _start = clock.GetTimestamp();
             progress?.Report(new TestForked(title, forkTime, machines.Target.MachineNames));
@@ -54,7 +54,7 @@ internal sealed class TestAttemptRun(
                 machines = kept ? null : machines;
             }
 
-            return new TestAttempt(number, forkTime, elapsed, Rest(), failure) { ArtifactsFolder = artifacts };
+            return new TestAttempt(number, forkTime, elapsed, Rest(), failure) { ArtifactsFolder = artifacts, Seed = seed };
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
@@ -63,7 +63,7 @@ internal sealed class TestAttemptRun(
         catch (Exception error) when (machines is null && error is not OperationCanceledException)
         {
             var failure = new TestFailure(Told(error)) { Hint = (error as VirtigoException)?.Hint, OfMachine = true, Place = Place };
-            return new TestAttempt(number, clock.GetElapsedTime(asked), TimeSpan.Zero, Rest(), failure);
+            return new TestAttempt(number, clock.GetElapsedTime(asked), TimeSpan.Zero, Rest(), failure) { Seed = seed };
         }
         finally
         {
@@ -85,7 +85,7 @@ internal sealed class TestAttemptRun(
         using var gateStop = new CancellationTokenSource();
         _ = gate.Tripped.ContinueWith(_ => gateStop.Cancel(), end, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, gateStop.Token, end);
-        var random = new Random((int)(seed & int.MaxValue));
+        var random = new Random((int)(_draws & int.MaxValue));
         foreach ((int index, Step step) in test.Steps.Index())
         {
             if (await RunStepAsync(index + 1, step, machines, gate, limit, random, stop.Token, end) is { } failure)
@@ -162,9 +162,8 @@ internal sealed class TestAttemptRun(
         {
             OperationCanceledException when limit.Token.IsCancellationRequested =>
                 Failed(machines, at, step, $"The test's limit of {Quantities.Format(Limit)} passed during this step.", ofMachine: false),
-            StepFailedException or MachineCommandException => Failed(machines, at, step, error.Message, ofMachine: false),
-            VirtigoException { Kind: FailureKind.TimedOut or FailureKind.Guest or FailureKind.Usage } told =>
-                Failed(machines, at, step, told.Message, ofMachine: false) with { Hint = told.Hint },
+            _ when StepFailedException.IsOfStep(error) =>
+                Failed(machines, at, step, error.Message, ofMachine: false) with { Hint = (error as VirtigoException)?.Hint },
             _ => Failed(machines, at, step, Told(error), ofMachine: true) with { Hint = (error as VirtigoException)?.Hint },
         };
     }

@@ -21,6 +21,9 @@ public sealed class TestFile
     /// <summary>How long all tests together may take on the reference machine; null for no limit.</summary>
     public TimeSpan? TotalLimit { get; internal init; }
 
+    /// <summary>Where what is drawn comes from when a run says nothing else; null for another one each time.</summary>
+    public ulong? Seed { get; internal init; }
+
     /// <summary>The names of the environment's machines, in the order of the file.</summary>
     public IReadOnlyList<string> Machines { get; internal init; } = [];
 

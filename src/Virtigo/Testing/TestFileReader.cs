@@ -1,3 +1,4 @@
+using System.Globalization;
 using Virtigo.Appliances;
 using Virtigo.Environments;
 using Virtigo.Environments.Steps;
@@ -26,8 +27,12 @@ internal static class TestFileReader
         IReadOnlyList<string> allowed = values.Get<IReadOnlyList<string>>("allow console")?.Value ?? [];
         TestCase[] tests = [.. Tests(values, problems).Select(entry => ReadTest(entry.Key, entry.Value, machines, limit, allowed, problems)).OfType<TestCase>()];
         problems.ThrowIfAny(Hint);
-        return new TestFile(file, tests) { TotalLimit = values.Get<TimeSpan>("total limit")?.Value, Machines = machines };
+        return new TestFile(file, tests) { Seed = Seed(values), TotalLimit = values.Get<TimeSpan>("total limit")?.Value, Machines = machines };
     }
+
+    /// <summary>The seed; the environment's reader tells what is wrong with one that is none.</summary>
+    private static ulong? Seed(SettingValues values) =>
+        values.Get<YamlItem>("seed")?.Value is YamlText { Value: var text } && ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed) ? seed : null;
 
     private static IReadOnlyList<string> Machines(SettingValues values, SpecProblems problems)
     {

@@ -23,7 +23,7 @@ public sealed record TestOptions
     /// <summary>How many tests run at once at most, 1 to 1024; null for one per processor. Forks wait for memory besides.</summary>
     public int? Parallel { get; init; }
 
-    /// <summary>Where what is drawn (random partitions, lost frames) comes from; null for another one each time.</summary>
+    /// <summary>Where what is drawn (random partitions, lost frames) comes from; null for the seed of the file, or another one each time when it has none.</summary>
     public ulong? Seed { get; init; }
 
     /// <summary>How long each test may take on the reference machine, in place of what the file says; null for the file's limits.</summary>

@@ -89,6 +89,9 @@ public sealed record TestFailure(string Message)
 /// <param name="Failure">Why it failed; null: it passed.</param>
 public sealed record TestAttempt(int Number, TimeSpan ForkTime, TimeSpan Elapsed, IReadOnlyList<StepReport> Steps, TestFailure? Failure)
 {
+    /// <summary>Where what was drawn in it came from: a run of the test with this seed draws the same.</summary>
+    public ulong Seed { get; init; }
+
     /// <summary>The folder with what was kept of it, or null.</summary>
     public string? ArtifactsFolder { get; init; }
 
@@ -103,7 +106,7 @@ public sealed record TestAttempt(int Number, TimeSpan ForkTime, TimeSpan Elapsed
 /// <param name="Line">The line it begins in.</param>
 /// <param name="Repetition">Which repetition this is, from 1.</param>
 /// <param name="Outcome">How it ended.</param>
-/// <param name="Seed">Where what is drawn in it came from.</param>
+/// <param name="Seed">The seed of its last attempt that failed, or of the one that passed: a run of the test with this seed draws the same.</param>
 /// <param name="Attempts">Every run of it, the last one last.</param>
 public sealed record TestResult(string Name, int Line, int Repetition, TestOutcome Outcome, ulong Seed, IReadOnlyList<TestAttempt> Attempts)
 {

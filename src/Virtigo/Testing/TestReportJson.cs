@@ -15,7 +15,7 @@ internal sealed record TestDocument(
     string Name, int Line, int Repetition, string Outcome, string? Note, ulong Seed, double Seconds, IReadOnlyList<AttemptDocument> Attempts);
 
 internal sealed record AttemptDocument(
-    int Number, double ForkSeconds, double Seconds, string? Artifacts, FailureDocument? Failure, IReadOnlyList<StepDocument> Steps);
+    int Number, ulong Seed, double ForkSeconds, double Seconds, string? Artifacts, FailureDocument? Failure, IReadOnlyList<StepDocument> Steps);
 
 internal sealed record FailureDocument(
     string Message, string? Hint, string Kind, int Step, string Place, IReadOnlyDictionary<string, IReadOnlyList<string>> Consoles, IReadOnlyList<string> ToLookInside);
@@ -53,7 +53,7 @@ internal static class TestReportJson
 
     private static TestDocument Document(TestResult result) => new(
         result.Name, result.Line, result.Repetition, Word(result.Outcome.ToString()), result.Note, result.Seed, Seconds(result.Elapsed),
-        [.. result.Attempts.Select(attempt => new AttemptDocument(attempt.Number, Seconds(attempt.ForkTime), Seconds(attempt.Elapsed), attempt.ArtifactsFolder,
+        [.. result.Attempts.Select(attempt => new AttemptDocument(attempt.Number, attempt.Seed, Seconds(attempt.ForkTime), Seconds(attempt.Elapsed), attempt.ArtifactsFolder,
             Document(attempt.Failure), [.. attempt.Steps.Select(Document)]))]);
 
     private static FailureDocument? Document(TestFailure? failure) => failure is null ? null : new FailureDocument(

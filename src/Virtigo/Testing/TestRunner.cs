@@ -23,7 +23,7 @@ internal sealed class TestRunner(
     public async Task<TestReport> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<TestCase> tests = options.ProveIsolation ? [Isolation(), .. file.Select(options.Filters)] : file.Select(options.Filters);
-        ulong seed = options.Seed ?? TestSeeds.New();
+        ulong seed = options.Seed ?? file.Seed ?? TestSeeds.New();
         int parallel = options.Parallel ?? Environment.ProcessorCount;
         (TestCase Test, int Repetition)[] instances =
             [.. Enumerable.Range(1, options.Repeat).SelectMany(repetition => tests.Select(test => (test, repetition)))];
@@ -40,7 +40,7 @@ internal sealed class TestRunner(
             async (index, _) =>
             {
                 (TestCase test, int repetition) = instances[index];
-                results[index] = await RunTestAsync(test, repetition, TestSeeds.Of(seed, test.Name, repetition), seed, folders, end.Token, cancellationToken);
+                results[index] = await RunTestAsync(test, repetition, seed, folders, end.Token, cancellationToken);
                 progress?.Report(new TestEnded(results[index]));
                 if (options.FailFast && results[index].Outcome == TestOutcome.Failed)
                 {
@@ -57,7 +57,7 @@ internal sealed class TestRunner(
     }
 
     private async Task<TestResult> RunTestAsync(
-        TestCase test, int repetition, ulong seed, ulong runSeed, TestFolders folders, CancellationToken end, CancellationToken cancellationToken)
+        TestCase test, int repetition, ulong runSeed, TestFolders folders, CancellationToken end, CancellationToken cancellationToken)
     {
         string title = TestResult.TitleOf(test.Name, repetition, options.Repeat);
         var attempts = new List<TestAttempt>();
@@ -65,13 +65,14 @@ internal sealed class TestRunner(
         for (int number = 1; number <= options.Rerun + 1 && !skipped && (attempts is [] or [.., { Failure: not null }]); number++)
         {
             progress?.Report(new TestStarted(title, number));
+            ulong seed = TestSeeds.OfAttempt(runSeed, repetition, number);
             string? folder = options.ArtifactsFolder is { } artifacts
                 ? Path.GetFullPath(Path.Combine(artifacts, folders.Of(test.Name, repetition, options.Repeat, number))) : null;
             var run = new TestAttemptRun(test, title, number, seed, folder, file, options, fork, hooks, clock, progress)
             {
                 // An earlier attempt that is not the last is not worth keeping; a later one may still fail.
                 MayKeep = number == options.Rerun + 1,
-                LookInside = LookInside(test, runSeed),
+                LookInside = LookInside(test, seed),
             };
             if (await run.RunAsync(end) is { } attempt)
             {
@@ -85,7 +86,8 @@ internal sealed class TestRunner(
         }
 
         (TestOutcome outcome, string? note) = Outcome(test, attempts, skipped);
-        return new TestResult(test.Name, test.Line, repetition, outcome, seed, attempts) { Repetitions = options.Repeat, Note = note };
+        ulong reported = (attempts.FindLast(attempt => attempt.Failure is not null) ?? attempts.LastOrDefault())?.Seed ?? TestSeeds.OfAttempt(runSeed, repetition, 1);
+        return new TestResult(test.Name, test.Line, repetition, outcome, reported, attempts) { Repetitions = options.Repeat, Note = note };
     }
 
     private (TestOutcome, string?) Outcome(TestCase test, List<TestAttempt> attempts, bool skipped)
@@ -111,7 +113,7 @@ internal sealed class TestRunner(
             : (TestOutcome.Passed, test.Quarantine is null ? null : "it passes: its quarantine may not be needed any more");
     }
 
-    /// <summary>The command that runs the test again and leaves its machines running when it fails.</summary>
+    /// <summary>The command that makes this very attempt again and leaves its machines running when it fails.</summary>
     private string LookInside(TestCase test, ulong seed) => Host.ShellQuote.Command("virtigo",
         ["test", file.Path, "--filter", test.Name, "--seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture), "--keep-on-failure"]);
 

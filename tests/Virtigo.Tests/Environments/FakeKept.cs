@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using Virtigo.Environments;
+using Virtigo.Environments.Steps;
 using Virtigo.Machines;
+using Virtigo.Tests.Testing;
 
 namespace Virtigo.Tests.Environments;
 
@@ -14,11 +16,17 @@ internal sealed class FakeKept : IControlTarget
     /// <summary>The programs that were started, in order.</summary>
     public ConcurrentQueue<FakeProgram> Programs { get; } = [];
 
+    /// <summary>Starts programs in place of the test.</summary>
+    public Func<IReadOnlyList<string>, CommandOptions, CancellationToken, Task<GuestProcess>>? Starts { get; set; }
+
     /// <summary>What was switched.</summary>
     public ConcurrentQueue<PowerOrder> Power { get; } = [];
 
     /// <summary>What a connection or console leads to.</summary>
     public Func<Stream> Connection { get; set; } = () => Stream.Null;
+
+    /// <summary>What steps are done to.</summary>
+    public FakeTarget Target { get; set; } = new(Machine);
 
     /// <summary>Thrown by whatever is asked next.</summary>
     public Exception? Failure { get; set; }
@@ -34,6 +42,11 @@ internal sealed class FakeKept : IControlTarget
 
     public Task<GuestProcess> StartAsync(string machine, IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken)
     {
+        if (Starts is { } starts)
+        {
+            return starts(arguments, options, cancellationToken);
+        }
+
         if (Failure is { } failure)
         {
             throw failure;
@@ -49,6 +62,9 @@ internal sealed class FakeKept : IControlTarget
     public Stream OpenConsole(string machine) => Connection();
 
     public string ConsoleTail(string machine, int lines) => $"the last {lines} of {machine}";
+
+    public StepContext Steps(string folder, StepOutput output) =>
+        new() { Target = Target, BaseFolder = folder, ArtifactsFolder = folder, HasMachineFolders = false, Output = output };
 
     public Task PrepareSshAsync(string? machine, CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -30,6 +30,10 @@ internal sealed class FakeMachine(string name, List<string> done) : IStepMachine
 
     public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => Task.FromResult<byte[]>([1, 2, 3]);
 
+    public Task<string> ScreenTextAsync(CancellationToken cancellationToken) => Task.FromResult("server login:");
+
+    public Task<string> JournalAsync(string? unit, CancellationToken cancellationToken) => Task.FromResult($"journal of {unit ?? "all"}");
+
     public Task SendKeysAsync(string chord, CancellationToken cancellationToken) => Do($"press {chord}");
 
     public Task TypeAsync(string text, CancellationToken cancellationToken) => Do($"type {text}");

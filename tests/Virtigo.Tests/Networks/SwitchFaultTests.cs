@@ -103,6 +103,70 @@ public sealed class SwitchFaultTests
     }
 
     [Fact]
+    public async Task What_a_link_draws_depends_on_no_other_link_and_not_on_how_busy_it_is()
+    {
+        static async Task<string> RunAsync(ulong seed, bool isBusy)
+        {
+            await using SwitchFixture lan = SwitchFixture.Start(options => options with { Seed = seed }, "lan: a b c");
+            SwitchGuest a = await lan.ConnectAsync("a");
+            SwitchGuest b = await lan.ConnectAsync("b");
+            SwitchGuest c = await lan.ConnectAsync("c");
+            await b.ShoutAsync("b");
+            await c.ShoutAsync("c");
+            lan.Switch.SetFault(new LinkSelector(), new LinkFault { Loss = 0.3, Duplicate = 0.2, Reorder = 0.2 });
+            for (int i = 0; i < 100; i++)
+            {
+                await a.SayAsync("b", $"{i}");
+                for (int more = 0; isBusy && more < 3; more++)
+                {
+                    await a.SayAsync("c", "noise");
+                    await c.SayAsync("b", "noise");
+                    await b.SayAsync("a", "noise");
+                }
+            }
+
+            await CountAsync(lan, counters => counters.FramesReceived >= (isBusy ? 400 : 100));
+
+            // What is overtaken is held back for 10 ms; it is to arrive before the end.
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+            lan.Switch.ClearFaults();
+            await a.SayAsync("b", "end");
+            SortedDictionary<int, int> heard = [];
+            for (string text = ""; text != "end";)
+            {
+                text = await b.HearAsync();
+                if (int.TryParse(text, out int number))
+                {
+                    heard[number] = heard.GetValueOrDefault(number) + 1;
+                }
+            }
+
+            Assert.InRange(heard.Count, 50, 90);
+            return string.Join(' ', heard);
+        }
+
+        string quiet = await RunAsync(7, isBusy: false);
+        Assert.Equal(quiet, await RunAsync(7, isBusy: true));
+        Assert.NotEqual(quiet, await RunAsync(8, isBusy: false));
+    }
+
+    [Fact]
+    public void A_link_draws_the_same_for_the_same_frames_whenever_they_come_and_however_many_its_rate_loses()
+    {
+        static List<(bool Arrives, int Copies, int Bit)> Decide(long pause)
+        {
+            var fault = new LinkFault { Loss = 0.1, Duplicate = 0.3, Corrupt = 0.3, Reorder = 0.3, Jitter = TimeSpan.FromMilliseconds(5), BytesPerSecond = 100_000 };
+            var link = new SwitchedLink(SeededRandom.For(7, "lan", "a", "b")) { Fault = fault };
+            return [.. Enumerable.Range(0, 1000).Select(i => link.Decide(i * pause, 1000)).Select(fate => (fate.Copies > 0, fate.Copies, fate.CorruptBit))];
+        }
+
+        List<(bool Arrives, int Copies, int Bit)> slow = Decide(TimeSpan.TicksPerSecond);
+        List<(bool Arrives, int Copies, int Bit)> fast = Decide(TimeSpan.TicksPerMillisecond);
+        Assert.InRange(fast.Count(fate => fate.Arrives), 50, 500);
+        Assert.All(slow.Zip(fast).Where(pair => pair.Second.Arrives), pair => Assert.Equal(pair.First, pair.Second));
+    }
+
+    [Fact]
     public async Task A_frame_that_is_held_back_is_overtaken()
     {
         await using SwitchFixture lan = SwitchFixture.Start("lan: a b");

@@ -138,6 +138,18 @@ public sealed class SwitchSnapshotTests
         List<string> heard = await HearAllAsync(lan, a, b, 0);
         await using SwitchFixture copy = SwitchFixture.Start(options => options with { Restore = state, Seed = 99 }, "lan: a b");
         Assert.Equal(heard, await HearAllAsync(copy, await copy.ConnectAsync("a"), await copy.ConnectAsync("b"), 0));
+
+        // A fork with a seed of its own draws from that, whatever was drawn before the snapshot.
+        List<List<string>> forks = [];
+        foreach (ulong seed in (ulong[])[99, 99, 100])
+        {
+            await using SwitchFixture fork = SwitchFixture.Start(options => options with { Restore = state, Seed = seed, DrawAnew = true }, "lan: a b");
+            forks.Add(await HearAllAsync(fork, await fork.ConnectAsync("a"), await fork.ConnectAsync("b"), 0));
+        }
+
+        Assert.Equal(forks[0], forks[1]);
+        Assert.NotEqual(forks[0], forks[2]);
+        Assert.NotEqual(forks[0], heard);
     }
 
     [Fact]

@@ -49,6 +49,7 @@ public sealed class TestFileTests
             """
             limit: 2m
             total limit: 1h
+            seed: 7
             allow console: segfault
             tests:
               one:
@@ -59,7 +60,7 @@ public sealed class TestFileTests
                 artifacts: ["server:/var/log"]
               two: [server: b]
             """);
-        Assert.Equal(TimeSpan.FromHours(1), file.TotalLimit);
+        Assert.Equal((TimeSpan.FromHours(1), 7UL), (file.TotalLimit, file.Seed));
         Assert.Equal([TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(2)], file.Tests.Select(test => test.Limit));
         Assert.Equal(["segfault", "Out of memory"], file.Tests[0].AllowedConsole);
         Assert.Equal(new TestQuarantine("bug 7", new DateOnly(2030, 1, 31)), file.Tests[0].Quarantine);

@@ -13,7 +13,7 @@ public sealed class TestReportTests
         new(number, $"client: curl # {number}", $"shop.yml:{10 + number}:7", ["client"], outcome, TimeSpan.FromMilliseconds(250 * number)) { Output = output, Error = error };
 
     private static TestAttempt Attempt(int number, TestFailure? failure, params StepReport[] steps) =>
-        new(number, TimeSpan.FromMilliseconds(180), TimeSpan.FromSeconds(1.5), steps, failure);
+        new(number, TimeSpan.FromMilliseconds(180), TimeSpan.FromSeconds(1.5), steps, failure) { Seed = 70 + (ulong)number };
 
     private static TestFailure Failure(bool ofMachine = false) => new("client: exit code 22, expected 0.")
     {

@@ -11,6 +11,7 @@ namespace Virtigo.Tests.Testing;
 public sealed class TestRunnerTests
 {
     private readonly List<FakeFork> _forks = [];
+    private readonly List<ForkRequest> _requests = [];
     private readonly Told _told = new();
     private int _line = 10;
     private string? _artifacts;
@@ -79,6 +80,7 @@ public sealed class TestRunnerTests
               curl: (22)
             console of server:
               server login:
+            seed 5
             to look inside:
               virtigo test shop.yml --filter 'serves it'\''s page' --seed 5 --keep-on-failure
               virtigo shell server
@@ -150,8 +152,56 @@ public sealed class TestRunnerTests
     {
         TestReport report = await RunAsync(new() { Repeat = 3 }, Test("one", s_passes));
         Assert.Equal(["one [1/3]", "one [2/3]", "one [3/3]"], report.Results.Select(result => result.Title));
+        Assert.Equal(5UL, report.Results[0].Seed);
         Assert.Equal(3, report.Results.Select(result => result.Seed).Distinct().Count());
-        Assert.Equal(TestSeeds.Of(5, "one", 2), report.Results[1].Seed);
+    }
+
+    [Fact]
+    public async Task A_run_with_the_seed_of_any_attempt_draws_in_its_first_what_that_attempt_drew()
+    {
+        async Task<TestReport> DrawAsync(TestOptions options, ulong? ofFile)
+        {
+            TestCase test = Test("draws", (context, _) => throw new StepFailedException($"{context.Random.NextInt64()}"));
+            return await new TestRunner(new TestFile("shop.yml", [test, Test("other", s_passes)]) { Seed = ofFile }, options with { Parallel = 1 },
+                async (request, _) =>
+                {
+                    _requests.Add(request);
+                    return await Fork();
+                }, new TestHooks(), TimeProvider.System, null).RunAsync(TestContext.Current.CancellationToken);
+        }
+
+        TestReport run = await DrawAsync(new TestOptions { Repeat = 3, Rerun = 2, Filters = ["draws"] }, ofFile: 77);
+        TestAttempt[] attempts = [.. run.Results.SelectMany(result => result.Attempts)];
+        ForkRequest[] asked = [.. _requests];
+        Assert.Equal((77UL, 9), (run.Seed, attempts.Length));
+        Assert.Equal(9, attempts.Select(attempt => attempt.Seed).Distinct().Count());
+        Assert.Equal(9, attempts.Select(attempt => attempt.Failure!.Message).Distinct().Count());
+        foreach ((TestAttempt attempt, ForkRequest request) in attempts.Zip(asked))
+        {
+            _requests.Clear();
+            TestReport again = await DrawAsync(new TestOptions { Seed = attempt.Seed }, ofFile: 77);
+            Assert.Equal(attempt.Failure!.Message, again.Results[0].Attempts[0].Failure!.Message);
+            Assert.Equal(request.Seed, _requests[0].Seed);
+            Assert.NotEqual(request.Seed, _requests[1].Seed);
+            Assert.Contains($"--seed {attempt.Seed} ", attempt.FailureAsText, StringComparison.Ordinal);
+            Assert.Contains($"\nseed {attempt.Seed}\n", attempt.FailureAsText, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void No_two_attempts_of_a_run_have_the_same_seed_and_each_can_be_typed()
+    {
+        foreach (ulong run in (ulong[])[0, 1, 7, int.MaxValue, ulong.MaxValue])
+        {
+            ulong[] seeds = [.. Enumerable.Range(1, 2000).SelectMany(repetition => Enumerable.Range(1, 101).Select(attempt => TestSeeds.OfAttempt(run, repetition, attempt)))];
+            Assert.Equal(seeds.Length, seeds.Distinct().Count());
+            Assert.Equal(run, seeds[0]);
+            Assert.All(seeds.Skip(1), seed => Assert.InRange(seed, 0UL, (ulong)int.MaxValue));
+        }
+
+        Assert.NotEqual(TestSeeds.OfDraws(1, "a"), TestSeeds.OfDraws(1, "b"));
+        Assert.NotEqual(TestSeeds.OfDraws(1, "a"), TestSeeds.OfDraws(2, "a"));
+        Assert.Equal(5_982_841_662_204_782_631UL, TestSeeds.OfDraws(77, "draws"));
     }
 
     [Fact]

@@ -40,6 +40,9 @@ internal sealed record ControlRequest
 
     /// <summary>How many lines are wanted at most.</summary>
     public int Lines { get; init; }
+
+    /// <summary>Steps to carry out; their files lie in <see cref="Folder"/>, of the host's.</summary>
+    public IReadOnlyList<StepText>? Steps { get; init; }
 }
 
 /// <summary>What can be asked of a kept environment.</summary>
@@ -71,6 +74,9 @@ internal enum ControlVerb
 
     /// <summary>To make a machine ready for SSH through its channel.</summary>
     Ssh,
+
+    /// <summary>To carry out steps; what happens follows the answer.</summary>
+    Steps,
 }
 
 /// <summary>The answer to a request.</summary>
@@ -84,6 +90,22 @@ internal sealed record ControlAnswer
 
     /// <summary>Text that was asked for.</summary>
     public string? Text { get; init; }
+}
+
+/// <summary>A step begins or has ended.</summary>
+internal sealed record ControlStep
+{
+    /// <summary>Its number, from 1.</summary>
+    public required int Number { get; init; }
+
+    /// <summary>Whether it has ended.</summary>
+    public bool Ended { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Why it failed; null: it did not.</summary>
+    public ControlError? Error { get; init; }
 }
 
 /// <summary>A failure on its way to the client.</summary>
@@ -112,6 +134,7 @@ internal sealed record KeptInfo(string Name, string File, int ProcessId, DateTim
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(ControlRequest))]
 [JsonSerializable(typeof(ControlAnswer))]
+[JsonSerializable(typeof(ControlStep))]
 [JsonSerializable(typeof(ControlError))]
 [JsonSerializable(typeof(KeptInfo))]
 internal sealed partial class ControlJson : JsonSerializerContext;

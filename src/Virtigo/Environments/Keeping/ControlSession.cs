@@ -1,3 +1,4 @@
+using Virtigo.Environments.Steps;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments;
@@ -90,6 +91,15 @@ internal sealed class ControlSession(ControlWire wire, IControlTarget target, Ti
                 {
                     await AnswerAsync(new ControlAnswer(), gone);
                     await JoinAsync(console, inbox);
+                }
+
+                break;
+            case ControlVerb.Steps when request is { Steps: { Count: > 0 } texts, Folder: { } folder } && Path.IsPathFullyQualified(folder):
+                IReadOnlyList<Step> steps = StepReader.ReadTexts(texts, target.Status().Machines.Select(one => one.Name).ToArray());
+                await AnswerAsync(new ControlAnswer(), gone);
+                using (var running = new ControlSteps(wire, output => target.Steps(folder, output), clock, gone))
+                {
+                    await running.RunAsync(steps);
                 }
 
                 break;

@@ -39,6 +39,9 @@ internal enum ControlFrameType : byte
 
     /// <summary>A <see cref="ControlError"/>; the last frame.</summary>
     Failure = 11,
+
+    /// <summary>A <see cref="ControlStep"/>.</summary>
+    Step = 12,
 }
 
 /// <summary>A frame.</summary>
@@ -89,7 +92,7 @@ internal sealed class ControlWire(Stream stream) : IAsyncDisposable
 
         var type = (ControlFrameType)_header[0];
         uint length = BinaryPrimitives.ReadUInt32BigEndian(_header.AsSpan(1));
-        if (type is < ControlFrameType.Request or > ControlFrameType.Failure || length > LongestPayload)
+        if (type is < ControlFrameType.Request or > ControlFrameType.Step || length > LongestPayload)
         {
             throw new InvalidDataException($"a frame of type {_header[0]} with {length} bytes");
         }

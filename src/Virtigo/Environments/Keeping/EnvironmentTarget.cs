@@ -1,3 +1,4 @@
+using Virtigo.Environments.Steps;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments;
@@ -10,6 +11,10 @@ namespace Virtigo.Environments;
 internal sealed class EnvironmentTarget(
     VirtualEnvironment environment, KeptInfo info, IReadOnlyList<PortForwarder> forwards, SshAccess ssh) : IControlTarget
 {
+    // A person ends what takes too long.
+    private static readonly TimeSpan s_commandLimit = TimeSpan.FromDays(1);
+    private readonly Random _chances = new((int)(environment.Plan.Spec.Seed & int.MaxValue));
+
     /// <inheritdoc/>
     public RunningStatus Status() => new(info.Name, info.File, info.Since, info.ProcessId,
         [.. environment.Plan.Machines.Zip(environment.Machines).Select(pair => Status(pair.First, pair.Second))],
@@ -56,6 +61,26 @@ internal sealed class EnvironmentTarget(
 
     /// <inheritdoc/>
     public string ConsoleTail(string machine, int lines) => environment[machine].ConsoleTail(lines);
+
+    /// <inheritdoc/>
+    public StepContext Steps(string folder, StepOutput output)
+    {
+        lock (_chances)
+        {
+            return new StepContext
+            {
+                Target = new StepTarget(environment),
+                BaseFolder = folder,
+                ArtifactsFolder = folder,
+                HasMachineFolders = false,
+                Output = output,
+                Speed = environment.Speed,
+                Clock = environment.Clock,
+                Random = new Random(_chances.Next()),
+                CommandLimit = s_commandLimit,
+            };
+        }
+    }
 
     /// <inheritdoc/>
     public Task PrepareSshAsync(string? machine, CancellationToken cancellationToken) =>

@@ -110,7 +110,7 @@ public sealed class GuestCall : IAsyncDisposable
         }
         catch (InvalidDataException wrong)
         {
-            throw new VirtigoException(FailureKind.Internal, $"The keeper of the environment sent {wrong.Message}.", inner: wrong);
+            throw RunningEnvironment.Nonsense(wrong);
         }
         catch (IOException gone) when (gone.InnerException is System.Net.Sockets.SocketException)
         {

@@ -1,3 +1,4 @@
+using Virtigo.Environments.Steps;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments;
@@ -22,6 +23,11 @@ internal interface IControlTarget
 
     /// <summary>The last lines of a machine's console.</summary>
     string ConsoleTail(string machine, int lines);
+
+    /// <summary>What a step runs with.</summary>
+    /// <param name="folder">The folder of its files on the host.</param>
+    /// <param name="output">Where what its command prints goes.</param>
+    StepContext Steps(string folder, StepOutput output);
 
     /// <summary>Makes the keys for SSH, and when a machine is given, makes it ready for SSH through its channel.</summary>
     Task PrepareSshAsync(string? machine, CancellationToken cancellationToken);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Virtigo.Environments.Steps;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments;
@@ -25,6 +26,9 @@ public sealed class RunningEnvironment
 
     /// <summary>The names of its machines, in the order of the file.</summary>
     public IReadOnlyList<string> MachineNames => _info.Machines;
+
+    /// <summary>The words that steps begin with, besides the names of machines.</summary>
+    public static IReadOnlyList<string> StepWords { get; } = [.. StepVerbs.All.Where(verb => !verb.Bare).Select(verb => verb.Name)];
 
     /// <summary>How it is now.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when it has just ended.</exception>
@@ -115,6 +119,37 @@ public sealed class RunningEnvironment
         return SshAccess.ClientConfig(_folder, Name, MachineNames, command);
     }
 
+    /// <summary>
+    /// Carries out steps of the vocabulary of test files, one after the other until one fails, in the process that keeps the environment: the
+    /// faults they make stay until they are healed.
+    /// </summary>
+    /// <param name="steps">The steps; each text is one step, or a list of them.</param>
+    /// <param name="options">Where their files and output go.</param>
+    /// <param name="cancellationToken">Ends the step under way; none after it begins.</param>
+    /// <returns>What became of each. Only the last that ran can have failed.</returns>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when a text is no step, with the place; else the environment is gone.</exception>
+    public async Task<IReadOnlyList<StepCallResult>> RunStepsAsync(IReadOnlyList<StepText> steps, StepCallOptions options, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Step> read = StepReader.ReadTexts(steps, MachineNames);
+        var request = new ControlRequest { Verb = ControlVerb.Steps, Steps = steps, Folder = Path.GetFullPath(options.Folder) };
+        await using ControlWire wire = (await RequestAsync(request, cancellationToken)).Wire;
+        try
+        {
+            return await new StepCall(wire, read, options).RunAsync(cancellationToken);
+        }
+        catch (InvalidDataException wrong)
+        {
+            throw Nonsense(wrong);
+        }
+        catch (IOException gone) when (gone.InnerException is SocketException)
+        {
+            throw Gone(gone);
+        }
+    }
+
+    internal static VirtigoException Nonsense(InvalidDataException wrong) =>
+        new(FailureKind.Internal, $"The keeper of the environment sent {wrong.Message}.", inner: wrong);
+
     internal static VirtigoException Gone(Exception? inner) =>
         new(FailureKind.Guest, "The environment is gone: it was ended, or its keeper was killed.", "See what is up: virtigo ps", inner);
 
@@ -149,7 +184,7 @@ public sealed class RunningEnvironment
         catch (InvalidDataException wrong)
         {
             await CloseAsync(socket, wire);
-            throw new VirtigoException(FailureKind.Internal, $"The keeper of the environment sent {wrong.Message}.", inner: wrong);
+            throw Nonsense(wrong);
         }
         catch
         {

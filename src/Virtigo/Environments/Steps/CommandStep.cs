@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Virtigo.Appliances;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments.Steps;
@@ -9,7 +8,6 @@ namespace Virtigo.Environments.Steps;
 internal sealed record CommandStep : Step
 {
     private const int MaxPrinted = 1 << 20;
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
 
     public required string Machine { get; init; }
 
@@ -71,43 +69,8 @@ internal sealed record CommandStep : Step
         };
     }
 
-    public override async Task RunAsync(StepContext context, CancellationToken cancellationToken)
-    {
-        if (Within is not { } within)
-        {
-            if (Problem(await ExecuteAsync(context, context.CommandLimit, cancellationToken)) is { } problem)
-            {
-                throw new StepFailedException($"{Machine}: {problem}.");
-            }
-
-            return;
-        }
-
-        TimeSpan limit = context.Scale(within);
-        long start = context.Clock.GetTimestamp();
-        string last = "it did not end once";
-        using var timer = new CancellationTokenSource(limit, context.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
-        try
-        {
-            for (int attempt = 1; ; attempt++)
-            {
-                context.Output.Restart();
-                if (Problem(await ExecuteAsync(context, within, either.Token)) is not { } problem)
-                {
-                    return;
-                }
-
-                last = string.Create(CultureInfo.InvariantCulture, $"{problem}, in the last of {attempt} attempts");
-                await Task.Delay(s_pause, context.Clock, either.Token);
-            }
-        }
-        catch (Exception ended) when (!cancellationToken.IsCancellationRequested && TimeIsUp(ended, timer))
-        {
-            string passed = Quantities.Format(TimeSpan.FromSeconds(Math.Round(context.Clock.GetElapsedTime(start).TotalSeconds, 1)));
-            throw new StepFailedException($"{Machine}: not within {Quantities.Format(within)} ({passed} passed): {last}.");
-        }
-    }
+    public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
+        StepRetry.RunAsync(context, Machine, Within, async (limit, token) => Problem(await ExecuteAsync(context, limit, token)), cancellationToken);
 
     /// <summary>What is wrong with a result, as a part of a sentence; null when it is as expected.</summary>
     internal string? Problem(CommandResult result)
@@ -119,22 +82,8 @@ internal sealed record CommandStep : Step
         }
 
         string cut = result.Truncated ? " (only its first mebibyte was read)" : "";
-        if (Prints.FirstOrDefault(text => !result.Output.Contains(text, StringComparison.Ordinal)) is { } missing)
-        {
-            return $"the output{cut} does not have {SpecProblems.Quote(missing)}";
-        }
-
-        return PrintsNot.FirstOrDefault(text => result.Output.Contains(text, StringComparison.Ordinal)) is { } unwanted
-            ? $"the output has {SpecProblems.Quote(unwanted)}, which was not expected"
-            : null;
+        return TextStep.Wrong(result.Output, Prints, PrintsNot, "the output" + cut);
     }
-
-    private static bool TimeIsUp(Exception ended, CancellationTokenSource timer) => ended switch
-    {
-        OperationCanceledException => timer.IsCancellationRequested,
-        VirtigoException { Kind: FailureKind.TimedOut } => true,
-        _ => false,
-    };
 
     private static string Meaning(int code) => code switch
     {

@@ -88,10 +88,8 @@ internal sealed record CopyOutStep : Step
 
     public override async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
-        if (context.ArtifactsFolder is { } artifacts)
+        if (context.PlaceFor(Machine, To) is { } target)
         {
-            string target = Path.Combine(artifacts, Machine, To);
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             await context.Target.Machine(Machine).CopyOutAsync(From, target, cancellationToken);
         }
     }
@@ -126,10 +124,8 @@ internal sealed record ScreenshotStep : Step
     public override async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         byte[] picture = await context.Target.Machine(Machine).ScreenshotAsync(cancellationToken);
-        if (context.ArtifactsFolder is { } artifacts)
+        if (context.PlaceFor(Machine, To) is { } target)
         {
-            string target = Path.Combine(artifacts, Machine, To);
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             await File.WriteAllBytesAsync(target, picture, cancellationToken);
         }
     }

@@ -1,4 +1,5 @@
 using Virtigo.Appliances;
+using Virtigo.Machines;
 
 namespace Virtigo.Environments.Steps;
 
@@ -45,7 +46,12 @@ internal abstract record Step
 
 /// <summary>What was expected of a step did not come true. The machines themselves are well.</summary>
 /// <param name="message">What was expected and what happened, one or more sentences.</param>
-internal sealed class StepFailedException(string message) : Exception(message);
+internal sealed class StepFailedException(string message) : Exception(message)
+{
+    /// <summary>Whether a failure is the step's: what it wanted did not come true, in machines that work. Else a machine or the host is at fault.</summary>
+    public static bool IsOfStep(Exception failure) => failure is StepFailedException or MachineCommandException
+        or VirtigoException { Kind: FailureKind.TimedOut or FailureKind.Guest or FailureKind.Usage };
+}
 
 /// <summary>What a step reads from its mapping.</summary>
 internal sealed class StepValues(SettingValues values, StepPlace place, string title, SpecProblems problems)

@@ -46,6 +46,12 @@ internal interface IStepMachine
     /// <summary>A picture of its screen, as PNG.</summary>
     Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken);
 
+    /// <summary>The text on its screen.</summary>
+    Task<string> ScreenTextAsync(CancellationToken cancellationToken);
+
+    /// <summary>Its journal since the current boot, at most the last 10000 lines; of one unit, or null for all.</summary>
+    Task<string> JournalAsync(string? unit, CancellationToken cancellationToken);
+
     /// <summary>Presses keys together, such as <c>ctrl-alt-delete</c>.</summary>
     Task SendKeysAsync(string chord, CancellationToken cancellationToken);
 
@@ -80,6 +86,9 @@ internal sealed class StepContext
     /// <summary>Where files from machines go; null when nobody asked for any.</summary>
     public string? ArtifactsFolder { get; init; }
 
+    /// <summary>Whether those files lie in a folder for each machine.</summary>
+    public bool HasMachineFolders { get; init; } = true;
+
     /// <summary>What the step's command prints.</summary>
     public StepOutput Output { get; init; } = new();
 
@@ -97,6 +106,21 @@ internal sealed class StepContext
 
     /// <summary>Lets a person look around at a breakpoint; null when there is none to do it.</summary>
     public Func<Step, CancellationToken, Task>? Breakpoint { get; init; }
+
+    /// <summary>Where a file of a machine goes, in a folder that exists; null when nobody asked for any.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="name">The relative path that the step says, without <c>..</c>.</param>
+    public string? PlaceFor(string machine, string name)
+    {
+        if (ArtifactsFolder is not { } folder)
+        {
+            return null;
+        }
+
+        string place = HasMachineFolders ? Path.Combine(folder, machine, name) : Path.Combine(folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+        return place;
+    }
 
     /// <summary>A limit as it was written, or longer on a slow host; never shorter, since it is a person's own number.</summary>
     public TimeSpan Scale(TimeSpan limit) => Speed.Scale(limit) is var scaled && scaled > limit ? scaled : limit;

@@ -6,6 +6,7 @@ namespace Virtigo.Environments.Steps;
 internal sealed class StepReader
 {
     private const int MaxSteps = 1000;
+    private const string Hint = "A step is one word for the shell, in quotes: virtigo step 'power cut: server'. Every step: docs/tests.md";
     private readonly IReadOnlyList<string> _machines;
     private readonly SpecProblems _problems;
 
@@ -33,6 +34,36 @@ internal sealed class StepReader
 
         var reader = new StepReader(machines, problems);
         return [.. steps.Items.Select(reader.ReadStep).OfType<Step>()];
+    }
+
+    /// <summary>Reads texts of which each is one step or a list of them.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="machines">The names of the environment's machines, in order.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: what is wrong in the first text that is not right, each with its place.</exception>
+    public static IReadOnlyList<Step> ReadTexts(IReadOnlyList<StepText> texts, IReadOnlyList<string> machines)
+    {
+        var steps = new List<Step>();
+        foreach (StepText text in texts)
+        {
+            var problems = new SpecProblems(text.Source);
+            switch (YamlTree.Read(text.Yaml, problems))
+            {
+                case YamlList list:
+                    steps.AddRange(Read(list, text.Source, machines, problems));
+                    break;
+                case { } one:
+                    steps.AddRange(Read(new YamlList([one], one.Line, one.Column), text.Source, machines, problems));
+                    break;
+                case null when !problems.Any:
+                    problems.Add(1, 1, $"there is no step; expected one, as in: {StepVerbs.Command.Example}");
+                    break;
+            }
+
+            problems.ThrowIfAny(Hint);
+        }
+
+        return steps.Count <= MaxSteps ? steps
+            : throw new VirtigoException(FailureKind.Usage, FormattableString.Invariant($"There are {steps.Count} steps; expected at most {MaxSteps}."));
     }
 
     private Step? ReadStep(YamlItem item)

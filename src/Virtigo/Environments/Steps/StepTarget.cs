@@ -66,6 +66,10 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 
         public Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => machine.ScreenshotAsync(cancellationToken);
 
+        public Task<string> ScreenTextAsync(CancellationToken cancellationToken) => machine.ScreenTextAsync(cancellationToken);
+
+        public Task<string> JournalAsync(string? unit, CancellationToken cancellationToken) => machine.JournalAsync(unit, cancellationToken);
+
         public Task SendKeysAsync(string chord, CancellationToken cancellationToken) => machine.SendKeysAsync(chord, cancellationToken);
 
         public Task TypeAsync(string text, CancellationToken cancellationToken) => machine.TypeAsync(text, cancellationToken);

@@ -122,6 +122,19 @@ internal static class StepVerbs
                 new("screenshot.to", StepTypes.RelativePath, "The picture's name, below the machine's folder of the artifacts.", "`screen-line-N.png`", "a relative path without `..`", "to: login.png"),
                 Name("screenshot"),
             ], "machine", (values, _) => ScreenshotStep.Read(values)),
+        new("screen text", "Reads the text on a machine's screen; with `prints`, checks it.", "screen text: {machine: server, prints: \"login:\", within: 30s}",
+            [
+                MachineKey("screen text"),
+                .. TextKeys("screen text"),
+                Name("screen text"),
+            ], "machine", (values, _) => ScreenTextStep.Read(values)),
+        new("journal", "Reads a machine's journal since it booted, at most its last 10000 lines; with `prints`, checks it.", "journal: {machine: server, unit: nginx, not prints: error}",
+            [
+                MachineKey("journal"),
+                new("journal.unit", StepTypes.Text, "Only of this unit.", "all", "", "unit: nginx"),
+                .. TextKeys("journal"),
+                Name("journal"),
+            ], "machine", (values, _) => JournalStep.Read(values)),
         new("keys", "Presses keys on a machine's keyboard, or types a text.", "keys: {machine: server, press: ctrl-alt-delete}",
             [
                 MachineKey("keys"),
@@ -171,6 +184,13 @@ internal static class StepVerbs
         values.Wrong(null, $"{verb}: the machine is missing, as in: {verb}: server");
         return null;
     }
+
+    private static SpecKey[] TextKeys(string verb) =>
+    [
+        new($"{verb}.prints", StepTypes.Texts, "Texts that must be in it.", "anything", "a text or a list of texts", "prints: Started"),
+        new($"{verb}.not prints", StepTypes.Texts, "Texts that must not be in it.", "anything", "a text or a list of texts", "not prints: error"),
+        new($"{verb}.within", StepTypes.Duration, "Reads again until it is as expected, at most this long.", "read once", Times, "within: 30s"),
+    ];
 
     private static SpecKey MachineKey(string verb) =>
         new($"{verb}.machine", StepTypes.Machine, "Which machine.", "required", "a machine", "machine: server");

@@ -18,6 +18,9 @@ internal sealed record SwitchOptions
     /// <summary>What an earlier switch of the same networks had in flight, or null for a start from nothing.</summary>
     public SwitchState? Restore { get; init; }
 
+    /// <summary>Whether the links of <see cref="Restore"/> draw anew, from <see cref="Seed"/>, and do not go on where they were.</summary>
+    public bool DrawAnew { get; init; }
+
     /// <summary>Whether delivery and time stand still until <see cref="NetworkSwitch.Thaw"/>; meant for guests that are restored paused.</summary>
     public bool StartFrozen { get; init; }
 

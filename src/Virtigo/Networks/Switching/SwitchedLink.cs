@@ -50,32 +50,25 @@ internal sealed class SwitchedLink(SeededRandom random)
     /// <param name="length">The frame's length, in bytes.</param>
     public FrameFate Decide(long now, int length)
     {
-        if (IsDown || _random.Hits(Fault.Loss))
+        if (IsDown)
         {
             return default;
         }
 
-        long due = now;
-        if (Fault.BytesPerSecond is { } rate)
+        // All is drawn for each frame, whatever becomes of it: how busy the link is must not decide what the next frame draws.
+        bool isLost = _random.Hits(Fault.Loss);
+        double jitter = Fault.Jitter > TimeSpan.Zero ? ((2 * _random.Fraction()) - 1) * Fault.Jitter.Ticks : 0;
+        bool isOvertaken = _random.Hits(Fault.Reorder);
+        int copies = _random.Hits(Fault.Duplicate) ? 2 : 1;
+        int bit = length > EthernetFrame.HeaderSize && _random.Hits(Fault.Corrupt)
+            ? (EthernetFrame.HeaderSize * 8) + (int)_random.Below((uint)(length - EthernetFrame.HeaderSize) * 8) : -1;
+        if (isLost || Sent(now, length) is not { } due)
         {
-            long start = Math.Max(now, BusyUntil);
-            if (start - now > Math.Max(TimeSpan.TicksPerSecond / 2, SmallestBacklog * TimeSpan.TicksPerSecond / rate))
-            {
-                return default;
-            }
-
-            BusyUntil = start + Math.Max(1, length * TimeSpan.TicksPerSecond / rate);
-            due = BusyUntil;
+            return default;
         }
 
-        due += Fault.Delay.Ticks;
-        if (Fault.Jitter > TimeSpan.Zero)
-        {
-            due = Math.Max(now, due + (long)(((2 * _random.Fraction()) - 1) * Fault.Jitter.Ticks));
-        }
-
-        due = Math.Max(due, LastDue);
-        if (_random.Hits(Fault.Reorder))
+        due = Math.Max(Math.Max(now, due + Fault.Delay.Ticks + (long)jitter), LastDue);
+        if (isOvertaken)
         {
             due += OvertakenBy;
         }
@@ -84,9 +77,23 @@ internal sealed class SwitchedLink(SeededRandom random)
             LastDue = due;
         }
 
-        int copies = _random.Hits(Fault.Duplicate) ? 2 : 1;
-        int bit = length > EthernetFrame.HeaderSize && _random.Hits(Fault.Corrupt)
-            ? (EthernetFrame.HeaderSize * 8) + (int)_random.Below((uint)(length - EthernetFrame.HeaderSize) * 8) : -1;
         return new FrameFate(copies, due, bit);
+    }
+
+    /// <summary>When a frame is sent, at the link's rate; null when too much waits before it.</summary>
+    private long? Sent(long now, int length)
+    {
+        if (Fault.BytesPerSecond is not { } rate)
+        {
+            return now;
+        }
+
+        long start = Math.Max(now, BusyUntil);
+        if (start - now > Math.Max(TimeSpan.TicksPerSecond / 2, SmallestBacklog * TimeSpan.TicksPerSecond / rate))
+        {
+            return null;
+        }
+
+        return BusyUntil = start + Math.Max(1, length * TimeSpan.TicksPerSecond / rate);
     }
 }

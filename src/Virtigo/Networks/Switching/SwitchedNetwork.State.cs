@@ -34,7 +34,8 @@ internal sealed partial class SwitchedNetwork
         foreach (LinkState saved in state.Links)
         {
             SwitchedLink link = Link(saved.From, saved.To);
-            (link.Fault, link.IsCut, link.Random) = (saved.Fault, saved.IsCut, new SeededRandom(saved.Random));
+            (link.Fault, link.IsCut) = (saved.Fault, saved.IsCut);
+            link.Random = _shared.Options.DrawAnew ? link.Random : new SeededRandom(saved.Random);
             (link.BusyUntil, link.LastDue) = (now + saved.BusyUntil, now + saved.LastDue);
         }
 
