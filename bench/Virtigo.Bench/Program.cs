@@ -17,6 +17,9 @@ try
         case ["switch"]:
             await SwitchBench.RunAsync();
             return 0;
+        case ["guests", var spec]:
+            await GuestsBench.RunAsync(spec);
+            return 0;
         case ["tests", var command, var spec]:
             await TestsBench.RunAsync(command, spec);
             return 0;

@@ -137,7 +137,8 @@ internal static class SwitchBench
         return new StreamEnd(socket);
     }
 
-    private static Process StartVde(string folder)
+    /// <summary>Starts vde_switch with its sockets in a folder, and waits until it is there.</summary>
+    public static Process StartVde(string folder)
     {
         Process process = Process.Start(new ProcessStartInfo("vde_switch", ["--sock", folder])
         {
