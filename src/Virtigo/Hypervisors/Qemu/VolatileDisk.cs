@@ -27,6 +27,7 @@ internal sealed class VolatileDisk : IAsyncDisposable
     private NbdClient? _client;
     private WriteCache? _cache;
     private bool _closed;
+    private int _disposed;
 
     private VolatileDisk(GuestDisk disk, long size, DiskFault fault, string cacheSocket, string storageSocket)
     {
@@ -156,6 +157,11 @@ internal sealed class VolatileDisk : IAsyncDisposable
     /// <summary>Ends everything, at once; what the cache holds is gone.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _ended.CancelAsync();
         await _serving;
         await (_client?.DisposeAsync() ?? ValueTask.CompletedTask);
