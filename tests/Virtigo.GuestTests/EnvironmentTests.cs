@@ -120,6 +120,54 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
     }
 
     [Fact]
+    public async Task A_power_cut_of_a_disk_that_loses_writes_loses_what_was_not_flushed_and_only_that()
+    {
+        await using VirtualEnvironment shop = await fixture.ForkAsync();
+        (Machine losing, Machine keeping) = (shop["server"], shop["client"]);
+        const string data = "head -c 65536 /dev/zero | tr '\\0'";
+
+        // No commit of the journal, which flushes, may come between the last write and the power cut.
+        const string prepare = $"mount -o remount,commit=300 / && {data} o > /var/direct && {data} o > /var/synced && sync";
+        const string write = $"{data} n > /var/synced && sync /var/synced && {data} n"
+            + " | dd of=/var/direct bs=64k count=1 iflag=fullblock oflag=direct conv=notrunc && dd if=/var/direct bs=64k iflag=direct | tr -s on";
+        const string look = "touch /var/writable && for each in direct synced; do tr -s on < /var/$each; wc -c < /var/$each; done";
+        await Task.WhenAll(losing.RunAsync(prepare, Cancel), keeping.RunAsync(prepare, Cancel));
+        var fault = new DiskFault(DiskFaultKind.LostWrites);
+        await TimedAsync("setting the fault", () => losing.SetDiskFaultAsync(0, fault, Cancel));
+        await keeping.SetDiskFaultAsync(0, fault, Cancel);
+        await keeping.SetDiskFaultAsync(0, new DiskFault(DiskFaultKind.None), Cancel);
+
+        Assert.Equal(["n", "n"], await Task.WhenAll(losing.RunAsync(write, Cancel), keeping.RunAsync(write, Cancel)));
+        await TimedAsync("the power cut", () => losing.PowerCutAsync(Cancel));
+        await keeping.PowerCutAsync(Cancel);
+        await Task.WhenAll(losing.StartAsync(Cancel), keeping.StartAsync(Cancel));
+
+        Assert.Equal(["o65536\nn65536", "n65536\nn65536"], await Task.WhenAll(losing.RunAsync(look, Cancel), keeping.RunAsync(look, Cancel)));
+    }
+
+    [Fact]
+    public async Task A_file_system_keeps_what_was_synced_on_a_disk_that_loses_some_writes_and_its_fork_is_whole()
+    {
+        await using VirtualEnvironment shop = await fixture.ForkAsync();
+        Machine server = shop["server"];
+        await server.SetDiskFaultAsync(0, new DiskFault(DiskFaultKind.LostWrites) { Loss = DiskLoss.Some }, Cancel);
+        await server.RunAsync("mkdir /var/acked && for each in $(seq 40); do echo $each > /var/acked/$each && sync /var/acked/$each /var/acked; done", Cancel);
+        await server.RunAsync("dd if=/dev/urandom of=/var/noise bs=4k count=500 oflag=direct", Cancel);
+        await using (VirtualEnvironment copy = await shop.ForkAsync(Cancel))
+        {
+            string sum = await server.RunAsync("sha256sum < /var/noise", Cancel);
+            Assert.Equal(sum, await copy["server"].RunAsync("echo 3 > /proc/sys/vm/drop_caches; sha256sum < /var/noise", Cancel));
+        }
+
+        await server.RunAsync("dd if=/dev/urandom of=/var/noise bs=4k count=500 oflag=direct conv=notrunc; cp -r /usr/share/doc /var/docs", Cancel);
+        await server.PowerCutAsync(Cancel);
+        await server.StartAsync(Cancel);
+
+        Assert.Equal("40 40", await server.RunAsync("touch /var/writable && echo $(ls /var/acked | wc -l) $(cat /var/acked/* | sort -n | tail -n 1)", Cancel));
+        Assert.Equal("0", await server.RunAsync("dmesg | grep -c 'EXT4-fs error' || true", Cancel));
+    }
+
+    [Fact]
     public async Task A_running_environment_can_be_forked_with_what_is_on_its_way()
     {
         await using VirtualEnvironment shop = await fixture.ForkAsync();
@@ -178,5 +226,12 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
 
         TestContext.Current.TestOutputHelper!.WriteLine($"prepared in {Stopwatch.GetElapsedTime(start)}");
         Assert.Equal(first.Taken, second.Taken);
+    }
+
+    private static async Task TimedAsync(string what, Func<Task> action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        await action();
+        TestContext.Current.TestOutputHelper!.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
     }
 }

@@ -103,6 +103,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Hypervisor = host.Hypervisor,
                 Guest = guest?.Invoke(machine, cold) ?? cold,
                 Speed = host.Speed,
+                Seed = seed,
                 Clock = host.Clock,
                 Console = EnvironmentFolder.Console,
             });

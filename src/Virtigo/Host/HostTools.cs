@@ -7,6 +7,7 @@ internal static class HostTools
     {
         ["qemu-system-x86_64"] = "qemu-system-x86",
         ["qemu-img"] = "qemu-utils",
+        ["qemu-nbd"] = "qemu-utils",
         ["gpgv"] = "gpgv",
         ["setpriv"] = "util-linux",
         ["setsid"] = "util-linux",

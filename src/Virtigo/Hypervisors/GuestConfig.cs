@@ -115,12 +115,41 @@ public enum DiskFaultKind
 
     /// <summary>Reads and writes together are no faster than a limit.</summary>
     Slow,
+
+    /// <summary>
+    /// The disk keeps what is written in a volatile cache of 64 MiB until the guest flushes it. A power cut
+    /// (<see cref="IGuest.KillAsync"/>) loses what is in it; nothing else does.
+    /// </summary>
+    LostWrites,
+}
+
+/// <summary>What of the writes that were not flushed a power cut loses.</summary>
+public enum DiskLoss
+{
+    /// <summary>All of them: the disk is as it was at its last flush.</summary>
+    All,
+
+    /// <summary>
+    /// A draw for each: some have reached the disk, in any order, and some of those only in part (whole sectors of 512 bytes). Between two
+    /// flushes a disk promises nothing.
+    /// </summary>
+    Some,
 }
 
 /// <summary>A fault of a disk.</summary>
 /// <param name="Kind">What is wrong.</param>
 /// <param name="BytesPerSecond">The limit of a slow disk, at least 1024; without meaning for others.</param>
-public sealed record DiskFault(DiskFaultKind Kind, long BytesPerSecond = 0);
+public sealed record DiskFault(DiskFaultKind Kind, long BytesPerSecond = 0)
+{
+    /// <summary>What a power cut loses under <see cref="DiskFaultKind.LostWrites"/>; without meaning for others.</summary>
+    public DiskLoss Loss { get; init; }
+
+    /// <summary>
+    /// Where the draws of <see cref="DiskLoss.Some"/> come from: the same writes and the same seed are the same loss. Null: the seed of the
+    /// machine's environment, or 0 for a guest of its own.
+    /// </summary>
+    public ulong? Seed { get; init; }
+}
 
 /// <summary>The format of a disk image.</summary>
 public enum DiskFormat

@@ -6,7 +6,7 @@ public interface IGuest : IAsyncDisposable
     /// <summary>The process id of the hypervisor on the host.</summary>
     int ProcessId { get; }
 
-    /// <summary>Completes, never faults, when the guest has ended and its logs are complete.</summary>
+    /// <summary>Completes, never faults, when the guest has ended, its logs are complete and its disks can be used by another.</summary>
     Task<GuestExit> Exited { get; }
 
     /// <summary>
@@ -75,10 +75,16 @@ public interface IGuest : IAsyncDisposable
     /// <param name="fault">What is wrong with it from now on; replaces an earlier fault.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such disk, or the limit is below 1024.</exception>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Guest"/> when the guest has ended, <see cref="FailureKind.Usage"/> when a disk that cannot be written is to lose
+    /// writes, <see cref="FailureKind.Host"/> when the host lacks what the fault needs, or has no room for what the disk's cache held.
+    /// </exception>
     Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken);
 
-    /// <summary>Ends the guest at once, as by pulling the plug, and waits for its end. Does nothing to one that has ended.</summary>
+    /// <summary>
+    /// Ends the guest at once, as by pulling the plug, and waits for its end; disks with <see cref="DiskFaultKind.LostWrites"/> lose writes. Does
+    /// nothing to one that has ended.
+    /// </summary>
     Task KillAsync(CancellationToken cancellationToken);
 }
 

@@ -1,15 +1,32 @@
+using System.Globalization;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Machines;
 
 public sealed partial class Machine
 {
-    /// <summary>Makes a disk faulty, or whole again. It lasts until the next power-on.</summary>
+    private int _diskFaults;
+
+    /// <summary>
+    /// Makes a disk faulty, or whole again. It lasts until the next power-on. Under <see cref="DiskFaultKind.LostWrites"/> what the guest has
+    /// written and not flushed is lost at the next <see cref="PowerCutAsync"/>; a shutdown, a reboot, a pause, a snapshot and another fault lose
+    /// nothing. Copies of a running environment begin with whole disks.
+    /// </summary>
     /// <param name="disk">The disk, from 0.</param>
     /// <param name="fault">What is wrong with it from now on; replaces an earlier fault.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such disk, or the speed of a slow one is below 1024 bytes a second.</exception>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine is off.</exception>
-    public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
-        Running().Guest.SetDiskFaultAsync(disk, fault, cancellationToken);
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Guest"/> when the machine is off, <see cref="FailureKind.Host"/> when the host lacks <c>qemu-nbd</c> or room.
+    /// </exception>
+    public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(fault);
+        return Running().Guest.SetDiskFaultAsync(disk, fault.Seed is null ? fault with { Seed = NextSeed(disk) } : fault, cancellationToken);
+    }
+
+    /// <summary>A seed of its own for each fault, the same in each run with the same faults.</summary>
+    private ulong NextSeed(int disk) => SeededRandom.For(_config.Seed, "disk", Name, disk.ToString(CultureInfo.InvariantCulture),
+        Interlocked.Increment(ref _diskFaults).ToString(CultureInfo.InvariantCulture)).Next();
 }

@@ -90,7 +90,10 @@ public sealed partial class Machine
         }
     }
 
-    /// <summary>Pulls the plug: what the guest had not written to its disks is lost. Does nothing to a machine that is off.</summary>
+    /// <summary>
+    /// Pulls the plug: what the guest had not written to its disks is lost, and with <see cref="DiskFaultKind.LostWrites"/> what it had written
+    /// and not flushed. Does nothing to a machine that is off.
+    /// </summary>
     public async Task PowerCutAsync(CancellationToken cancellationToken)
     {
         if (_run is { } run)

@@ -27,6 +27,9 @@ internal sealed record MachineConfig
     /// <summary>Scales every limit.</summary>
     public HostSpeed Speed { get; init; } = HostSpeed.OfReference;
 
+    /// <summary>Where the chances of its faults come from.</summary>
+    public ulong Seed { get; init; }
+
     /// <summary>The clock of the host.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 

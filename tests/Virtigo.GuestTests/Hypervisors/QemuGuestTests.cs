@@ -90,15 +90,18 @@ public sealed class QemuGuestTests(KernelFixture fixture)
     [Fact]
     public async Task Killing_Virtigo_outright_leaves_no_guest()
     {
-        (System.Diagnostics.Process parent, int guest) = await GuestOwner.StartAsync(Token);
+        (System.Diagnostics.Process parent, int guest, int keeper) = await GuestOwner.StartAsync(Token);
         Assert.Contains("qemu-system", await File.ReadAllTextAsync($"/proc/{guest}/cmdline", Token), StringComparison.Ordinal);
 
         parent.Kill();
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (File.Exists($"/proc/{guest}/cmdline") && (await File.ReadAllTextAsync($"/proc/{guest}/cmdline", Token)).Length > 0)
+        foreach (int each in (int[])[guest, keeper])
         {
-            await Task.Delay(20, limit.Token);
+            while (File.Exists($"/proc/{each}/cmdline") && (await File.ReadAllTextAsync($"/proc/{each}/cmdline", Token)).Length > 0)
+            {
+                await Task.Delay(20, limit.Token);
+            }
         }
     }
 

@@ -86,6 +86,9 @@ public sealed class StepReaderTests
     public void A_disk_a_clock_and_a_wait_are_read()
     {
         Assert.Equal(new DiskFault(DiskFaultKind.Slow, 2000), One<DiskStep>("- disk: {machine: server, fault: slow, rate: 2kB/s}").Fault);
+        Assert.Equal(new DiskFault(DiskFaultKind.LostWrites), One<DiskStep>("- disk: {machine: server, fault: lost writes}").Fault);
+        Assert.Equal(new DiskFault(DiskFaultKind.LostWrites) { Loss = DiskLoss.Some },
+            One<DiskStep>("- disk: {machine: server, fault: lost writes, lost: some}").Fault);
         Assert.Equal(TimeSpan.FromMinutes(-30), One<ClockStep>("- clock: {machine: server, jump: -30m}").Jump);
         Assert.Equal(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero), One<ClockStep>("- clock: {machine: server, set: 2030-01-01}").Set);
         WaitStep wait = One<WaitStep>("- wait for: {machine: server, closed port: 80}");
@@ -118,6 +121,8 @@ public sealed class StepReaderTests
     [Theory]
     [InlineData("- servr: true", "shop.yml:1:3: 'servr' is neither a machine nor a verb; did you mean 'server'?")]
     [InlineData("- powercut: server", "did you mean 'power cut'?")]
+    [InlineData("- disk: {machine: server, fault: full, lost: some}", "shop.yml:1:46: disk: lost belongs to the fault lost writes")]
+    [InlineData("- disk: {machine: server, fault: lost writes, lost: most}", "shop.yml:1:53: disk.lost: 'most'")]
     [InlineData("- power cut: srver", "shop.yml:1:14: power cut.machines: 'srver' is no machine of this environment; did you mean 'server'?")]
     [InlineData("- client: {run: a, wihtin: 3s}", "shop.yml:1:20: 'wihtin' is no key of client; did you mean 'within'?")]
     [InlineData("- client: {within: 3s}", "the command is missing")]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
+using Virtigo.Host;
 using Virtigo.Networks;
 using Xunit;
 

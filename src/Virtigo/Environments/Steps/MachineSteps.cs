@@ -6,7 +6,12 @@ namespace Virtigo.Environments.Steps;
 internal sealed record DiskStep : Step
 {
     /// <summary>The faults as they are written.</summary>
-    public static readonly string[] Faults = ["none", "error", "full", "slow"];
+    public static readonly string[] Faults = ["none", "error", "full", "slow", LostWrites];
+
+    /// <summary>What a power cut loses, as it is written.</summary>
+    public static readonly string[] Losses = ["all", "some"];
+
+    private const string LostWrites = "lost writes";
 
     public required string Machine { get; init; }
 
@@ -30,6 +35,12 @@ internal sealed record DiskStep : Step
             return null;
         }
 
+        if (fault != LostWrites && values.Has("lost"))
+        {
+            values.Wrong("lost", "disk: lost belongs to the fault lost writes and to no other, as in: disk: {machine: server, fault: lost writes, lost: some}");
+            return null;
+        }
+
         return new DiskStep
         {
             Place = values.Place,
@@ -42,8 +53,12 @@ internal sealed record DiskStep : Step
                 "error" => DiskFaultKind.Error,
                 "full" => DiskFaultKind.Full,
                 "slow" => DiskFaultKind.Slow,
+                LostWrites => DiskFaultKind.LostWrites,
                 _ => DiskFaultKind.None,
-            }, rate ?? 0),
+            }, rate ?? 0)
+            {
+                Loss = values.Text("lost") == "some" ? DiskLoss.Some : DiskLoss.All,
+            },
         };
     }
 

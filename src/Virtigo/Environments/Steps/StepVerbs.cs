@@ -88,9 +88,11 @@ internal static class StepVerbs
         new("disk", "Makes a disk faulty, or whole again with `none`.", "disk: {machine: server, fault: full}",
             [
                 MachineKey("disk"),
-                new("disk.fault", TextType.OneOf(DiskStep.Faults), "`error`: reads and writes fail. `full`: writes fail. `slow`: no faster than `rate`.",
+                new("disk.fault", TextType.OneOf(DiskStep.Faults), "`error`: reads and writes fail. `full`: writes fail. `slow`: no faster than `rate`. `lost writes`: a power cut loses what was written and not flushed.",
                     "required", "`" + string.Join("`, `", DiskStep.Faults) + "`", "fault: full"),
                 new("disk.rate", StepTypes.Rate, "The rate of a slow disk.", "required for `slow`", Rates, "rate: 1MB/s"),
+                new("disk.lost", TextType.OneOf(DiskStep.Losses), "What of it `lost writes` loses: all, or what a draw says, in any order and torn.",
+                    "all", "`" + string.Join("`, `", DiskStep.Losses) + "`", "lost: some"),
                 new("disk.disk", new CountType(0, 25), "Which disk, from 0.", "0", "0 to 25", "disk: 0"),
                 Name("disk"),
             ], null, (values, _) => DiskStep.Read(values)),

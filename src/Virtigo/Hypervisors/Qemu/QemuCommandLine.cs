@@ -35,6 +35,12 @@ internal static class QemuCommandLine
     /// <summary>Where QEMU takes a saved state from, or gives one to.</summary>
     public static string StateSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "state.sock");
 
+    /// <summary>Where QEMU connects for a disk whose cache is ours.</summary>
+    public static string CacheSocket(GuestConfig config, int disk) => Path.Combine(config.WorkDirectory, Invariant($"cache{disk}.sock"));
+
+    /// <summary>Where the program that keeps such a disk listens.</summary>
+    public static string StorageSocket(GuestConfig config, int disk) => Path.Combine(config.WorkDirectory, Invariant($"store{disk}.sock"));
+
     /// <summary>The node of a disk in QEMU's graph of block devices.</summary>
     public static string DiskNode(int disk) => Invariant($"node{disk}");
 
@@ -43,6 +49,9 @@ internal static class QemuCommandLine
 
     /// <summary>The device of a disk.</summary>
     public static string DiskDevice(int disk) => Invariant($"vdisk{disk}");
+
+    /// <summary>QEMU's name of a disk's format.</summary>
+    public static string Driver(GuestDisk disk) => disk.Format == DiskFormat.Raw ? "raw" : "qcow2";
 
     /// <summary>The id of a serial port's connection.</summary>
     public static string SerialId(string name) => "serial-" + name;
@@ -96,7 +105,7 @@ internal static class QemuCommandLine
 
     private static string[] Disk(GuestDisk disk, int index)
     {
-        string format = disk.Format == DiskFormat.Raw ? "raw" : "qcow2";
+        string format = Driver(disk);
         string cache = disk.Unsafe ? "unsafe" : "writeback";
         string readOnly = disk.ReadOnly ? ",readonly=on" : ",discard=unmap,detect-zeroes=unmap";
         string serial = disk.Serial is null ? "" : ",serial=" + disk.Serial;

@@ -137,7 +137,10 @@ internal sealed partial class QemuGuest : IGuest
         }
 
         string? panic = _serials.Select(port => PanicLine(port.Remembered())).FirstOrDefault(line => line is not null);
-        return watch.Conclude(_killed, code, _child.ErrorTail, panic, _child.Command.ToString());
+        GuestExit exit = watch.Conclude(_killed, code, _child.ErrorTail, panic, _child.Command.ToString());
+        return await CloseDisksAsync(exit.Reason == GuestExitReason.Killed) is { } problem
+            ? exit with { Reason = GuestExitReason.HostDiskError, Detail = problem }
+            : exit;
     }
 
     private static string? PanicLine(byte[] output)

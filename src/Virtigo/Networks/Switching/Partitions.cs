@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Networks;
 
 /// <summary>Which links to cut for the usual partitions. Every result is a list of one-way cuts for <see cref="NetworkSwitch.SetPartition"/>.</summary>

@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Networks;
 
 /// <summary>What becomes of one frame on a link.</summary>

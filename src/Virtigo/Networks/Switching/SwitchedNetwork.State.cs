@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Networks;
 
 internal sealed partial class SwitchedNetwork

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Virtigo.Networks;
+namespace Virtigo.Host;
 
 /// <summary>The generator xoshiro256** (Blackman and Vigna), seeded through splitmix64: small, quick, the same everywhere, and its state can be kept. A value; not thread safe.</summary>
 internal struct SeededRandom

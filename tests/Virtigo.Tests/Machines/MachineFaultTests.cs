@@ -1,0 +1,64 @@
+using Virtigo.Hypervisors;
+using Virtigo.Machines;
+using Virtigo.Tests.Hypervisors;
+using Xunit;
+
+namespace Virtigo.Tests.Machines;
+
+public sealed class MachineFaultTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Losses_are_drawn_from_the_seed_of_the_environment_each_fault_anew()
+    {
+        DiskFault[] first = await SetAsync("server", 7);
+        DiskFault[] again = await SetAsync("server", 7);
+
+        Assert.Equal(first, again);
+        Assert.Equal(7, first.Concat(await SetAsync("server", 8)).Concat(await SetAsync("client", 7)).Select(fault => fault.Seed).Distinct().Count());
+        Assert.Equal(99UL, first[2].Seed);
+    }
+
+    private static async Task<DiskFault[]> SetAsync(string name, ulong seed)
+    {
+        var guest = new RecordingGuest();
+        await using var machine = new Machine(new MachineConfig
+        {
+            Name = name,
+            Hypervisor = new OneGuest(guest),
+            Guest = new GuestConfig { Name = name, WorkDirectory = "/none", MemoryMiB = 16 },
+            Seed = seed,
+        });
+        await machine.StartAsync(Token);
+        var lost = new DiskFault(DiskFaultKind.LostWrites) { Loss = DiskLoss.Some };
+        await machine.SetDiskFaultAsync(0, lost, Token);
+        await machine.SetDiskFaultAsync(0, lost, Token);
+        await machine.SetDiskFaultAsync(0, lost with { Seed = 99 }, Token);
+        return [.. guest.Faults];
+    }
+
+    private sealed class RecordingGuest : FakeGuest
+    {
+        public List<DiskFault> Faults { get; } = [];
+
+        public override Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken)
+        {
+            Faults.Add(fault);
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class OneGuest(IGuest guest) : IHypervisor
+    {
+        public string Name => "one";
+
+        public HypervisorCapabilities Capabilities { get; } = new() { MaxSerials = 0 };
+
+        public Task<string> VersionAsync(CancellationToken cancellationToken) => Task.FromResult("1");
+
+        public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken) => Task.FromResult(guest);
+    }
+}
