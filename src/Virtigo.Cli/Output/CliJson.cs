@@ -78,7 +78,11 @@ internal sealed record TestLine(string Event, double At)
 
 /// <summary>An environment that is up.</summary>
 internal sealed record EnvironmentLine(
-    string Name, string File, DateTimeOffset Since, int ProcessId, IReadOnlyList<MachineLine> Machines, IReadOnlyList<ForwardLine> Forwards);
+    string Name, string File, DateTimeOffset Since, int ProcessId, IReadOnlyList<MachineLine> Machines, IReadOnlyList<ForwardLine> Forwards)
+{
+    /// <summary>What was refused to the machines; null for nothing.</summary>
+    public IReadOnlyList<string>? Refusals { get; init; }
+}
 
 internal sealed record MachineLine(string Name, string State, int MemoryMiB, int Cpus, IReadOnlyList<AddressLine> Addresses);
 

@@ -31,6 +31,10 @@ internal static class PsVerb
             else
             {
                 Table.Write(host.Data, [["ENVIRONMENT", "MACHINE", "STATE", "MEMORY", "ADDRESS", "SINCE", "FORWARDS"], .. all.SelectMany(Rows)]);
+                foreach ((string name, string refusal) in all.SelectMany(status => status.Refusals.Select(refusal => (status.Name, refusal))))
+                {
+                    run.People(Text.Plain($"{name}: refused: {refusal}"));
+                }
             }
 
             return 0;
@@ -44,7 +48,10 @@ internal static class PsVerb
             .. status.Machines.Select(machine => new MachineLine(machine.Name, machine.State.ToString().ToLowerInvariant(), machine.MemoryMiB, machine.Cpus,
                 [.. machine.Addresses.Select(address => new AddressLine(address.Network, address.Ipv4, address.Ipv6))])),
         ],
-        [.. status.Forwards.Select(forward => new ForwardLine(forward.Machine, forward.Port, forward.Endpoint))]);
+        [.. status.Forwards.Select(forward => new ForwardLine(forward.Machine, forward.Port, forward.Endpoint))])
+    {
+        Refusals = status.Refusals.Count > 0 ? status.Refusals : null,
+    };
 
     /// <summary>How it is; null when it ended meanwhile. One that does not answer is told and left out.</summary>
     private static async Task<RunningStatus?> StatusAsync(Invocation run, RunningEnvironment environment, CancellationToken cancellationToken)

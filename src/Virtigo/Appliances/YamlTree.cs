@@ -154,7 +154,7 @@ internal sealed class YamlTree
 
             default:
                 _parser.MoveNext();
-                _problems.Add(line, column, "aliases (*name) are not supported; write the value itself");
+                _problems.Add(line, column, "aliases (*name) are not supported; write the value itself, or quote a text that begins with a star");
                 return new YamlText("", true, line, column);
         }
     }

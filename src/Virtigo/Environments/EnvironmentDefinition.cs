@@ -2,6 +2,7 @@ using Virtigo.Appliances;
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Networks;
 
 namespace Virtigo.Environments;
 
@@ -48,7 +49,7 @@ public sealed class EnvironmentDefinition
     /// <exception cref="VirtigoException">The file is wrong, an image cannot be built, a machine does not come up, a step fails, the host lacks something.</exception>
     public async Task<EnvironmentSnapshot> PrepareAsync(
         EnvironmentOptions? options = null, IProgress<BuildEvent>? progress = null, CancellationToken cancellationToken = default) =>
-        await MakeReadyAsync(await EnvironmentReader.LoadAsync(_path, cancellationToken), options ?? new EnvironmentOptions(), progress, cancellationToken);
+        await MakeReadyAsync(await EnvironmentReader.LoadAsync(_path, cancellationToken), options ?? new EnvironmentOptions(), new OutwardWays(), progress, cancellationToken);
 
     /// <summary>Starts the environment: a fork of the one that <see cref="PrepareAsync"/> makes ready.</summary>
     /// <param name="cancellationToken">Ends it; nothing remains.</param>
@@ -61,8 +62,13 @@ public sealed class EnvironmentDefinition
     }
 
     /// <summary>Makes an environment ready that was read already.</summary>
+    /// <param name="spec">The environment.</param>
+    /// <param name="options">Where and how.</param>
+    /// <param name="outward">How the hosts that machines may reach are found and reached from here.</param>
+    /// <param name="progress">Told of everything that happens.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     internal static async Task<EnvironmentSnapshot> MakeReadyAsync(
-        EnvironmentSpec spec, EnvironmentOptions options, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
+        EnvironmentSpec spec, EnvironmentOptions options, OutwardWays outward, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
     {
         var hypervisor = new Hypervisors.Qemu.QemuHypervisor(options.Paths);
         EnvironmentPlan plan = await new EnvironmentPlanner(hypervisor, options, progress).PlanAsync(spec, cancellationToken);
@@ -71,6 +77,7 @@ public sealed class EnvironmentDefinition
         {
             Accelerator = EnvironmentPlanner.Chosen(options, known),
             Archives = options.Archives,
+            Outward = outward,
             Speed = known?.Speed ?? HostSpeed.OfReference,
         };
         return await new EnvironmentPreparation(host, plan, new PreparationLog(options.Clock, progress)).RunAsync(cancellationToken);

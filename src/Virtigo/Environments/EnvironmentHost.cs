@@ -1,6 +1,7 @@
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Networks;
 
 namespace Virtigo.Environments;
 
@@ -15,6 +16,9 @@ internal sealed record EnvironmentHost(HostPaths Paths, IHypervisor Hypervisor, 
 
     /// <summary>How archives are used.</summary>
     public ArchiveOptions Archives { get; init; } = new();
+
+    /// <summary>How hosts that machines may reach are found and reached from here.</summary>
+    public OutwardWays Outward { get; init; } = new();
 
     /// <summary>What guests run on.</summary>
     public Accelerator Accelerator { get; init; } = Accelerator.Tcg;

@@ -45,9 +45,10 @@ internal static class EnvironmentKeys
             "networks: {front: {}, back: {mtu: 9000}}"),
         new("ready", new WholeType("a list of steps", schema => schema.WriteString("type", "array")),
             "Steps to do once, before the environment is kept as what every test begins with.", "none", "steps", "ready: [{server: systemctl is-active nginx}]"),
-        new("egress", TextType.OneOf("none", EnvironmentEgress.Archives),
-            "What machines may reach outside: nothing, or the archives they were installed from, through Virtigo's verifying proxy only.", "none",
-            "`none` or `archives`", "egress: archives"),
+        new("egress", new EgressType(),
+            "What machines may reach outside, by TCP and through Virtigo only: nothing; the archives they were installed from; hosts, each with a port or "
+            + "else with 80 and 443, `*.` before a name for all names below it.", "none",
+            "`none`, `archives`, hosts, or a list", "egress: [archives, api.example.org, \"*.example.net\", git.example.org:22]"),
         new("forward", new ListType(new TextType("ports", value => NetworkText.Forward(value) is null ? "is no port of a machine: expected something like server:80" : null), MaxNames),
             "Ports of machines to publish on the host's loopback, on free ports.", "none", "`machine:port`", "forward: [server:80]"),
         new("seed", new CountType(0, int.MaxValue), "Where all chances of faults come from.", "1; in tests another for each run", "0 to 2147483647", "seed: 7"),

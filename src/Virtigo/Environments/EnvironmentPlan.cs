@@ -23,6 +23,9 @@ internal sealed record EnvironmentPlan
     /// <summary>The networks, in the order of the file.</summary>
     public required IReadOnlyList<NetworkPlan> Networks { get; init; }
 
+    /// <summary>Where machines find the hosts outside that they may reach.</summary>
+    public IReadOnlyList<OutwardPlace> Places { get; init; } = [];
+
     /// <summary>What the machines run on: the hypervisor's version and accelerator, and the processor if it shows through.</summary>
     public required string Platform { get; init; }
 
@@ -39,7 +42,13 @@ internal sealed record EnvironmentPlan
         yield return MachineSetup.Version;
         yield return GuestChannelSetup.Version;
         yield return Spec.ReadyText;
-        yield return Spec.Egress ? "egress" : "";
+        yield return Spec.Egress.Archives ? "egress" : "";
+        foreach (OutwardPlace place in Places)
+        {
+            // Steps that make the environment ready may have fetched anything from there; programs may remember the address.
+            yield return $"egress {place.Address} {place.Pattern} {string.Join(',', place.Ports.Order())}";
+        }
+
         foreach (NetworkPlan network in Networks)
         {
             yield return FormattableString.Invariant($"{network.Name} {network.Subnet} {network.Mtu}");

@@ -3,6 +3,7 @@ using System.Text;
 using Virtigo.Appliances;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
+using Virtigo.Networks;
 
 namespace Virtigo.Environments;
 
@@ -18,6 +19,7 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
     {
         IReadOnlyList<NetworkPlan> networks = AddressPlanner.Networks(spec);
         Dictionary<string, IReadOnlyList<NicPlan>> nics = AddressPlanner.Nics(spec, networks);
+        IReadOnlyList<OutwardPlace> places = EgressPlanner.Places(spec, networks);
         var builder = new ApplianceBuilder(options.Paths, hypervisor, options.Clock);
         var images = new Dictionary<string, StoredImage>();
         var machines = new List<MachinePlan>();
@@ -33,7 +35,7 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
             machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name]));
         }
 
-        return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Platform = await PlatformAsync(cancellationToken) };
+        return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Places = places, Platform = await PlatformAsync(cancellationToken) };
     }
 
     /// <summary>What guests run on: what was asked for, else what a probe found, else emulation.</summary>

@@ -31,10 +31,13 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         await using var environment = VirtualEnvironment.Create(host, plan, frames: null, plan.Spec.Seed,
             (machine, cold) => cold with { MemoryFile = new GuestMemoryFile(target.Memory(machine), Shared: true) },
             [reserved, .. await SnapshotStore.LeaseAsync(host, plan, cancellationToken)]);
+        var told = new HashSet<string>();
         await log.StageAsync("boot", () => BootAsync(environment, cancellationToken));
+        Tell(environment, told);
         foreach (Step step in plan.Spec.Ready)
         {
             await log.StageAsync("ready: " + step.Title, () => StepAsync(environment, step, cancellationToken));
+            Tell(environment, told);
         }
 
         await log.StageAsync("snapshot", async () =>
@@ -43,6 +46,15 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
             await Task.WhenAll(environment.Machines.Select(machine => machine.PowerCutAsync(cancellationToken)));
             await Task.WhenAll(plan.Machines.Select(machine => FreezeDiskAsync(machine, environment.Folder, target, final, cancellationToken)));
         });
+    }
+
+    /// <summary>Tells what of the hosts that the file lists could not be had, which the file's author expects to work.</summary>
+    private void Tell(VirtualEnvironment environment, HashSet<string> told)
+    {
+        foreach (string line in environment.RefusalsOf(listedOnly: true).Where(line => told.Count <= RefusalText.Most && told.Add(line)))
+        {
+            log.Note($"egress: refused: {line}");
+        }
     }
 
     private async Task BootAsync(VirtualEnvironment environment, CancellationToken cancellationToken) =>
@@ -57,7 +69,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
 
             // A unit that failed is the tests' business; that everything was started is ours.
             await machine.ExecuteAsync("systemctl is-system-running --wait", options, cancellationToken);
-            await machine.RunAsync(MachineSetup.Script(what.Name, what.Nics, plan.Networks), options, cancellationToken);
+            await machine.RunAsync(MachineSetup.Script(what.Name, what.Nics, plan.Networks, hasWayOut: !plan.Spec.Egress.IsNone), options, cancellationToken);
             log.Progress("boot", null, $"{what.Name} is up");
         }));
 
@@ -71,8 +83,9 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         catch (StepFailedException failed)
         {
             string said = string.Join('\n', new[] { context.Output.Output, context.Output.Error }.Where(text => text.Length > 0));
+            string refused = string.Concat(environment.Refusals.Select(line => $"\nrefused: {line}"));
             throw new VirtigoException(FailureKind.Guest,
-                $"{step.Place}: the environment does not get ready: {failed.Message}{(said.Length > 0 ? $"\nIt printed:\n{said.TrimEnd()}" : "")}",
+                $"{step.Place}: the environment does not get ready: {failed.Message}{(said.Length > 0 ? $"\nIt printed:\n{said.TrimEnd()}" : "")}{refused}",
                 "Mend the step, or look around in the machines: virtigo up " + plan.Spec.File, failed);
         }
     }

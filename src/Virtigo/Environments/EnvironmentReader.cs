@@ -66,7 +66,7 @@ internal sealed class EnvironmentReader
             Networks = networks,
             Ready = ready is null ? [] : StepReader.Read(ready, "ready", names, _problems),
             ReadyText = ready is null ? "" : TextOf(ready, map),
-            Egress = values.Get<string>("egress")?.Value == EnvironmentEgress.Archives,
+            Egress = Egress(values, names),
             Forward = Forwards(values, names),
             Seed = (ulong)(values.Get<int>("seed")?.Value ?? 1),
         };
@@ -240,6 +240,22 @@ internal sealed class EnvironmentReader
         }
 
         return forwards;
+    }
+
+    private EgressSpec Egress(SettingValues values, string[] machines)
+    {
+        EgressSpec egress = values.Get<EgressSpec>("egress")?.Value ?? EgressSpec.None;
+        foreach (EgressHost host in egress.Hosts)
+        {
+            if (machines.FirstOrDefault(name => host.Pattern == name || host.Pattern == $"{name}.{SpecKeys.DefaultDomain}") is { } machine)
+            {
+                YamlItem written = values.Place("egress")!;
+                _problems.Add((written as YamlList)?.Items.FirstOrDefault(item => item is YamlText text && EgressHost.Read(text.Value, out _) == host) ?? written,
+                    $"egress: {SpecProblems.Quote(host.Pattern)} is the machine {machine} of this environment, which is reached without egress; leave it out");
+            }
+        }
+
+        return egress;
     }
 
     private void CheckName(YamlText name, string what)

@@ -25,8 +25,8 @@ internal sealed record EnvironmentSpec
     /// <summary>The text of the <c>ready</c> steps: another text is another environment.</summary>
     public string ReadyText { get; init; } = "";
 
-    /// <summary>Whether machines may reach the archives they were installed from, through the proxy.</summary>
-    public bool Egress { get; init; }
+    /// <summary>What machines may reach outside.</summary>
+    public EgressSpec Egress { get; init; } = EgressSpec.None;
 
     /// <summary>The ports of machines that are published on the host's loopback.</summary>
     public IReadOnlyList<PortForward> Forward { get; init; } = [];

@@ -8,7 +8,7 @@ namespace Virtigo.Environments;
 internal static class MachineSetup
 {
     /// <summary>Changes when the script does, so that snapshots of older ones are not used.</summary>
-    public static string Version { get; } = Script("", [], []);
+    public static string Version { get; } = Script("", [], [], hasWayOut: true);
 
     /// <summary>
     /// A shell script, run as root. The first card has its IPv4 address from the network's DHCP, which also names the name server; a system
@@ -17,7 +17,8 @@ internal static class MachineSetup
     /// <param name="name">The machine's name.</param>
     /// <param name="nics">Its cards.</param>
     /// <param name="networks">The networks.</param>
-    public static string Script(string name, IReadOnlyList<NicPlan> nics, IReadOnlyList<NetworkPlan> networks)
+    /// <param name="hasWayOut">Whether the first card's network leads to hosts outside.</param>
+    public static string Script(string name, IReadOnlyList<NicPlan> nics, IReadOnlyList<NetworkPlan> networks, bool hasWayOut)
     {
         var script = new StringBuilder("""
             set -e
@@ -35,6 +36,7 @@ internal static class MachineSetup
                 done
                 ip address replace "$2/$4" dev "$1"
                 printf 'nameserver %s\n' "$3" > /etc/resolv.conf
+                if [ "$5" = routed ]; then ip route replace default via "$3" dev "$1"; fi
             }
 
             """);
@@ -59,7 +61,7 @@ internal static class MachineSetup
 
                 """);
             script.Append(index == 0
-                ? FormattableString.Invariant($"leased \"$dev\" {nic.Address} {network.Subnet.Host(1)} {network.Subnet.PrefixLength}\n")
+                ? FormattableString.Invariant($"leased \"$dev\" {nic.Address} {network.Subnet.Host(1)} {network.Subnet.PrefixLength} {(hasWayOut ? "routed" : "alone")}\n")
                 : FormattableString.Invariant($"ip address replace {nic.Address}/{network.Subnet.PrefixLength} dev \"$dev\"\n"));
         }
 

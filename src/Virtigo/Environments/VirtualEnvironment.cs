@@ -103,7 +103,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Hypervisor = host.Hypervisor,
                 Guest = guest?.Invoke(machine, cold) ?? cold,
                 Speed = host.Speed,
-                Seed = seed,
+                Seed = seed ?? plan.Spec.Seed,
                 Clock = host.Clock,
                 Console = EnvironmentFolder.Console,
             });

@@ -14,6 +14,9 @@ internal sealed class DnsResponder
 {
     public const ushort Port = 53;
 
+    /// <summary>What a name begins with that stands for all names below another.</summary>
+    public const string AnyBelow = "*.";
+
     private const int HeaderSize = 12;
     private const int MaximumName = 253;
     private const int MaximumLabel = 63;
@@ -32,6 +35,7 @@ internal sealed class DnsResponder
     private const int AddressSize = 4;
     private const int Address6Size = 16;
     private readonly Dictionary<string, HostAddresses> _hosts = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, HostAddresses> _below = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, string> _pointers = new(StringComparer.OrdinalIgnoreCase);
     private readonly RefusalLog _refusals;
     private readonly uint _timeToLive;
@@ -46,7 +50,8 @@ internal sealed class DnsResponder
     }
 
     /// <summary>Creates a server of these names.</summary>
-    /// <param name="hosts">The names it knows, in any case; of two that are the same the first counts.</param>
+    /// <param name="hosts">The names it knows, in any case; of two that are the same the first counts. <c>*.NAME</c> stands for every name below
+    /// NAME that is not known otherwise; the longest one that fits counts.</param>
     /// <param name="refusals">Where denied names are recorded.</param>
     /// <param name="timeToLive">How long answers may be remembered, in seconds.</param>
     public DnsResponder(IEnumerable<KeyValuePair<string, HostAddresses>> hosts, RefusalLog refusals, uint timeToLive = TimeToLive)
@@ -54,6 +59,12 @@ internal sealed class DnsResponder
         (_refusals, _timeToLive) = (refusals, timeToLive);
         foreach ((string name, HostAddresses addresses) in hosts)
         {
+            if (name.StartsWith(AnyBelow, StringComparison.Ordinal))
+            {
+                _below.TryAdd(name[AnyBelow.Length..].TrimEnd('.'), addresses);
+                continue;
+            }
+
             _hosts.TryAdd(name.TrimEnd('.'), addresses);
             _pointers.TryAdd(ReverseName(addresses.Ipv4.ToIPAddress()), name.TrimEnd('.'));
             if (addresses.Ipv6 is { } address6)
@@ -104,7 +115,7 @@ internal sealed class DnsResponder
             return Write(message, question, ResponseCode.NoError, pointer: type is TypePointer or TypeAny ? pointer : null);
         }
 
-        bool isKnown = _hosts.TryGetValue(name, out HostAddresses addresses) && networkClass == ClassInternet;
+        bool isKnown = TryFind(name, out HostAddresses addresses) && networkClass == ClassInternet;
         if (!isKnown && !IsServiceOfKnownName(name))
         {
             _refusals.Add("dns", name);
@@ -121,7 +132,25 @@ internal sealed class DnsResponder
         while (name.StartsWith('_'))
         {
             name = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-            if (_hosts.ContainsKey(name))
+            if (TryFind(name, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool TryFind(string name, out HostAddresses addresses)
+    {
+        if (_hosts.TryGetValue(name, out addresses))
+        {
+            return true;
+        }
+
+        for (int dot = _below.Count > 0 ? name.IndexOf('.', StringComparison.Ordinal) : -1; dot > 0; dot = name.IndexOf('.', dot + 1))
+        {
+            if (_below.TryGetValue(name[(dot + 1)..], out addresses))
             {
                 return true;
             }

@@ -173,9 +173,10 @@ internal sealed class GatewayStack
         {
             _link.Counters.CountMalformed();
         }
-        else if (!Tcp.Receive(packet, segment, from))
+        else if (Tcp.Receive(packet, segment, from) is not TcpReception.Taken and var reception)
         {
-            _refusals.Add("tcp", packet.Destination.ToString(), segment.DestinationPort);
+            _refusals.Add("tcp", packet.Destination.ToString(), segment.DestinationPort,
+                reception == TcpReception.OverLimit ? "as many connections as are allowed are open" : null);
         }
     }
 

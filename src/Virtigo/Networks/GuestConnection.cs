@@ -7,12 +7,13 @@ internal sealed class GuestConnection
 {
     private readonly TcpConnection _connection;
 
-    internal GuestConnection(TcpConnection connection, Ipv4Address local)
+    internal GuestConnection(TcpConnection connection)
     {
         _connection = connection;
         Stream = new TcpStream(connection);
         Guest = new IPEndPoint(connection.Peer.Address.ToIPAddress(), connection.Peer.Port);
-        Local = new IPEndPoint(local.ToIPAddress(), connection.Peer.LocalPort);
+        Local = new IPEndPoint(connection.Peer.Local.ToIPAddress(), connection.Peer.LocalPort);
+        Address = connection.Peer.Local;
     }
 
     /// <summary>
@@ -26,6 +27,9 @@ internal sealed class GuestConnection
 
     /// <summary>The gateway's end.</summary>
     public IPEndPoint Local { get; }
+
+    /// <summary>The address of the gateway's end: what the guest connected to.</summary>
+    public Ipv4Address Address { get; }
 
     /// <summary>Whether the connection is over, in whatever way.</summary>
     public bool HasEnded => _connection.HasEnded;

@@ -3,10 +3,9 @@ using System.Collections.Concurrent;
 namespace Virtigo.Networks;
 
 /// <summary>The connections of guests that a program serves: each by a task of its own that is awaited at the end. Thread safe.</summary>
-/// <param name="local">The address that guests connect to.</param>
 /// <param name="handler">Serves one connection; its end closes the connection, its failure resets it.</param>
 /// <param name="failed">Called with what a handler threw, unless the guest's going away explains it; must not block.</param>
-internal sealed class GuestConnections(Ipv4Address local, Func<GuestConnection, CancellationToken, Task> handler, Action<Exception> failed) : IAsyncDisposable
+internal sealed class GuestConnections(Func<GuestConnection, CancellationToken, Task> handler, Action<Exception> failed) : IAsyncDisposable
 {
     private readonly CancellationTokenSource _ending = new();
     private readonly ConcurrentDictionary<Task, bool> _tasks = [];
@@ -14,7 +13,7 @@ internal sealed class GuestConnections(Ipv4Address local, Func<GuestConnection, 
     /// <summary>Serves a connection in the background.</summary>
     public void Serve(TcpConnection connection)
     {
-        var task = Task.Run(() => ServeAsync(new GuestConnection(connection, local)), CancellationToken.None);
+        var task = Task.Run(() => ServeAsync(new GuestConnection(connection)), CancellationToken.None);
         _tasks.TryAdd(task, true);
         task.ContinueWith(done => _tasks.TryRemove(done, out _), CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -24,7 +24,7 @@ internal sealed class GuestGateway : IAsyncDisposable
         (_options, _listener) = (options, listener);
         _refusals = new RefusalLog(options.OnRefusal);
         Address = options.Subnet.Host(GatewayHost);
-        _connections = new GuestConnections(Address, onConnection, Report);
+        _connections = new GuestConnections(onConnection, Report);
         _accepting = AcceptAsync(_ending.Token);
     }
 

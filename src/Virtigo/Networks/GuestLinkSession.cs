@@ -31,7 +31,7 @@ internal sealed class GuestLinkSession
         _link = new GatewayLink(address, options.Mtu, options.Clock, counters, SignalFrames);
         _stack = new GatewayStack(_link, new DhcpServer(new DhcpSettings(address, options.Subnet, options.Mtu, options.Domain)),
             new DnsResponder(options.DnsNames, address, refusals),
-            new TcpEndpoint(_gate, _link, options.Tcp, options.TcpPorts, options.MaxConnections, accepted), refusals, hasNeighbours: false);
+            new TcpEndpoint(_gate, _link, options.Tcp, new Dictionary<Ipv4Address, IReadOnlySet<int>> { [address] = options.TcpPorts }, options.MaxConnections, accepted), refusals, hasNeighbours: false);
     }
 
     /// <summary>Serves the guest until it goes away; then every connection of its has ended.</summary>

@@ -15,7 +15,11 @@ internal enum TcpState
 }
 
 /// <summary>Both ends of a connection, as seen from the gateway.</summary>
-internal readonly record struct TcpPeer(Ipv4Address Address, ushort Port, ushort LocalPort);
+/// <param name="Address">The guest's address.</param>
+/// <param name="Port">The guest's port.</param>
+/// <param name="Local">The address the guest connected to.</param>
+/// <param name="LocalPort">The port it connected to.</param>
+internal readonly record struct TcpPeer(Ipv4Address Address, ushort Port, Ipv4Address Local, ushort LocalPort);
 
 /// <summary>
 /// Our end of one TCP connection that the guest opened. Segments come in through <see cref="Receive"/>, the program's side is

@@ -1,7 +1,27 @@
 namespace Virtigo.Networks;
 
-/// <summary>All TCP connections of one gateway address: opens, finds, limits and times them. Its members are called with <see cref="Gate"/> held.</summary>
-internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning, IReadOnlySet<int> ports, int maxConnections, Action<TcpConnection> accepted)
+/// <summary>What became of a segment.</summary>
+internal enum TcpReception
+{
+    /// <summary>It is of a connection, or answered as TCP answers.</summary>
+    Taken,
+
+    /// <summary>Nothing is served where it was sent to.</summary>
+    NotServed,
+
+    /// <summary>It asks for a connection, and as many as are allowed are open.</summary>
+    OverLimit,
+}
+
+/// <summary>All TCP connections of one gateway: opens, finds, limits and times them. Its members are called with <see cref="Gate"/> held.</summary>
+/// <param name="gate">Guards everything of the gateway.</param>
+/// <param name="link">Where segments leave.</param>
+/// <param name="tuning">Sizes and times.</param>
+/// <param name="served">The ports that are served, by address.</param>
+/// <param name="maxConnections">The most connections open at a time.</param>
+/// <param name="accepted">Called with each connection that is established, and the lock held; must not block.</param>
+internal sealed class TcpEndpoint(
+    Lock gate, GatewayLink link, TcpTuning tuning, IReadOnlyDictionary<Ipv4Address, IReadOnlySet<int>> served, int maxConnections, Action<TcpConnection> accepted)
 {
     private readonly Dictionary<TcpPeer, TcpConnection> _connections = [];
     private readonly List<TcpConnection> _dirty = [];
@@ -34,14 +54,13 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
     public TimeSpan Since(long timestamp) => link.Clock.GetElapsedTime(timestamp);
 
     /// <summary>Handles a segment to any address; what is not for us is refused.</summary>
-    /// <returns>Whether the destination is one we serve.</returns>
-    public bool Receive(in Ipv4Packet packet, in TcpSegment segment, MacAddress from)
+    public TcpReception Receive(in Ipv4Packet packet, in TcpSegment segment, MacAddress from)
     {
-        bool served = packet.Destination == link.Address && ports.Contains(segment.DestinationPort);
-        var peer = new TcpPeer(packet.Source, segment.SourcePort, segment.DestinationPort);
+        bool isServed = served.TryGetValue(packet.Destination, out IReadOnlySet<int>? ports) && ports.Contains(segment.DestinationPort);
+        var peer = new TcpPeer(packet.Source, segment.SourcePort, packet.Destination, segment.DestinationPort);
         bool opens = (segment.Flags & (TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst | TcpFlags.Fin)) == TcpFlags.Syn;
         TcpConnection? connection = null;
-        if (served && _connections.TryGetValue(peer, out connection) && opens && connection.State == TcpState.TimeWait)
+        if (isServed && _connections.TryGetValue(peer, out connection) && opens && connection.State == TcpState.TimeWait)
         {
             connection.LinkLost();
             connection = null;
@@ -58,21 +77,21 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
                 connection.Receive(segment, from);
             }
         }
-        else if (served && opens && MakeRoom())
+        else if (isServed && opens && MakeRoom())
         {
             _connections.Add(peer, new TcpConnection(this, peer, from, segment));
         }
         else
         {
-            if (served && opens)
+            Refuse(packet, segment, from);
+            if (isServed && opens)
             {
                 Counters.CountConnectionOverLimit();
+                return TcpReception.OverLimit;
             }
-
-            Refuse(packet, segment, from);
         }
 
-        return served;
+        return isServed ? TcpReception.Taken : TcpReception.NotServed;
     }
 
     /// <summary>The handshake is complete: hands the connection to the program.</summary>
@@ -149,7 +168,7 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
             return false;
         }
 
-        Span<byte> segment = link.AppendIpv4(connection.PeerMac, link.Address, connection.Peer.Address, IpProtocol.Tcp, segmentLength);
+        Span<byte> segment = link.AppendIpv4(connection.PeerMac, connection.Peer.Local, connection.Peer.Address, IpProtocol.Tcp, segmentLength);
 
         if (isSyn)
         {
@@ -158,7 +177,7 @@ internal sealed class TcpEndpoint(Lock gate, GatewayLink link, TcpTuning tuning,
 
         data?.Peek(length == 0 ? 0 : offset, segment[(TcpSegment.HeaderSize + optionsLength)..]);
         var header = new TcpHeader(connection.Peer.LocalPort, connection.Peer.Port, sequence, acknowledgment, flags, window, optionsLength);
-        TcpSegment.WriteHeader(segment, header, link.Address, connection.Peer.Address);
+        TcpSegment.WriteHeader(segment, header, connection.Peer.Local, connection.Peer.Address);
         return true;
     }
 

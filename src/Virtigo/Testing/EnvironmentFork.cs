@@ -44,6 +44,8 @@ internal sealed class EnvironmentFork : ITestFork
     public IReadOnlyList<string> ConsoleTail(string machine, int lines) =>
         Environment[machine].ConsoleTail(lines).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
+    public IReadOnlyList<string> Refusals(bool listedOnly) => Environment.RefusalsOf(listedOnly);
+
     public string? LostMachine()
     {
         foreach (Machine machine in Environment.Machines)

@@ -34,6 +34,15 @@ internal static class FailureText
             }
         }
 
+        if (failure.Refusals.Count > 0)
+        {
+            text.Append("refused to the machines:\n");
+            foreach (string refusal in failure.Refusals)
+            {
+                text.Append("  ").Append(refusal).Append('\n');
+            }
+        }
+
         text.Append(FormattableString.Invariant($"seed {attempt.Seed}\n"));
         if (failure.ToLookInside.Count > 0)
         {

@@ -20,6 +20,10 @@ internal interface ITestFork : IAsyncDisposable
     /// <summary>The last lines a machine's console said.</summary>
     IReadOnlyList<string> ConsoleTail(string machine, int lines);
 
+    /// <summary>What machines wanted of the world outside and were refused, one sentence each, a few at most.</summary>
+    /// <param name="listedOnly">Whether only what they wanted of hosts that they may reach.</param>
+    IReadOnlyList<string> Refusals(bool listedOnly) => [];
+
     /// <summary>Why a machine is gone through no fault of its own, in a sentence; null: none is.</summary>
     string? LostMachine();
 

@@ -25,6 +25,9 @@ internal sealed class TestAttemptRun(
     /// <summary>Whether the fork may be handed over when the attempt fails.</summary>
     public bool MayKeep { get; init; }
 
+    /// <summary>Whether something is worth telling that may come in many tests alike.</summary>
+    public Func<string, bool> IsNews { get; init; } = _ => true;
+
     /// <summary>The command that runs the test again and keeps its machines.</summary>
     public required string LookInside { get; init; }
 
@@ -47,6 +50,14 @@ internal sealed class TestAttemptRun(
             progress?.Report(new TestForked(title, forkTime, machines.Target.MachineNames));
             TestFailure? failure = await RunStepsAsync(machines, end);
             TimeSpan elapsed = clock.GetElapsedTime(_start);
+
+            // The proof of isolation tries what must be refused.
+            IReadOnlyList<string> refusals = test.Steps.Any(step => step is IsolationStep) ? [] : machines.Refusals(listedOnly: true);
+            foreach (string refusal in refusals.Where(IsNews))
+            {
+                progress?.Report(new TestNote($"{title}: egress: refused: {refusal}"));
+            }
+
             await CollectAsync(machines, failure, end);
             if (failure is not null)
             {
@@ -183,6 +194,7 @@ internal sealed class TestAttemptRun(
             Step = at,
             Place = step.Place.ToString(),
             Consoles = [.. involved.Select(machine => new ConsoleExcerpt(machine, machines.ConsoleTail(machine, ConsoleLines)))],
+            Refusals = machines.Refusals(listedOnly: false),
             ToLookInside = [LookInside, Host.ShellQuote.Command("virtigo", ["shell", involved[0]])],
         };
     }

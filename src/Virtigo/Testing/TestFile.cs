@@ -76,6 +76,7 @@ public sealed class TestFile
         {
             Parallel = Math.Min(options.Parallel ?? Environment.ProcessorCount, ready.ForksThatFit),
             Speed = ready.Host.Speed,
+            Opened = VirtualEnvironment.OpenedBy(ready.Plan),
         };
         return new TestRunner(this, fitting, ForkAsync, hooks, ready.Host.Clock, progress).RunAsync(cancellationToken);
 

@@ -56,6 +56,9 @@ public sealed record TestOptions
     public static TimeSpan ReadDuration(string text) => Quantities.Duration(text)
         ?? throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(text)} is not a duration: expected {Quantities.DurationExpected}.");
 
+    /// <summary>What machines may reach outside, for people; none: nothing.</summary>
+    internal IReadOnlyList<string> Opened { get; init; } = [];
+
     /// <summary>The speed of guests on this host, which scales limits.</summary>
     internal HostSpeed Speed { get; init; } = HostSpeed.OfReference;
 }

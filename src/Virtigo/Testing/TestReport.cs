@@ -77,6 +77,9 @@ public sealed record TestFailure(string Message)
     /// <summary>The last console lines of the machines involved.</summary>
     public IReadOnlyList<ConsoleExcerpt> Consoles { get; init; } = [];
 
+    /// <summary>What machines had wanted of the world outside by then and were refused, one sentence each, a few at most.</summary>
+    public IReadOnlyList<string> Refusals { get; init; } = [];
+
     /// <summary>The commands that lead to a shell in that state, one a line.</summary>
     public IReadOnlyList<string> ToLookInside { get; init; } = [];
 }

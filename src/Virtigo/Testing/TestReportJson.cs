@@ -18,7 +18,11 @@ internal sealed record AttemptDocument(
     int Number, ulong Seed, double ForkSeconds, double Seconds, string? Artifacts, FailureDocument? Failure, IReadOnlyList<StepDocument> Steps);
 
 internal sealed record FailureDocument(
-    string Message, string? Hint, string Kind, int Step, string Place, IReadOnlyDictionary<string, IReadOnlyList<string>> Consoles, IReadOnlyList<string> ToLookInside);
+    string Message, string? Hint, string Kind, int Step, string Place, IReadOnlyDictionary<string, IReadOnlyList<string>> Consoles, IReadOnlyList<string> ToLookInside)
+{
+    /// <summary>What was refused to the machines; null for nothing.</summary>
+    public IReadOnlyList<string>? Refusals { get; init; }
+}
 
 internal sealed record StepDocument(
     int Number, string Step, string Place, IReadOnlyList<string> Machines, string Outcome, double Seconds, string Output, string Error, bool Truncated);
@@ -58,7 +62,10 @@ internal static class TestReportJson
 
     private static FailureDocument? Document(TestFailure? failure) => failure is null ? null : new FailureDocument(
         failure.Message, failure.Hint, failure.OfMachine ? "machine" : "test", failure.Step, failure.Place,
-        failure.Consoles.ToDictionary(console => console.Machine, console => console.Lines), failure.ToLookInside);
+        failure.Consoles.ToDictionary(console => console.Machine, console => console.Lines), failure.ToLookInside)
+    {
+        Refusals = failure.Refusals.Count > 0 ? failure.Refusals : null,
+    };
 
     private static StepDocument Document(StepReport step) => new(
         step.Number, step.Title, step.Place, step.Machines, step.Outcome == StepOutcome.NotRun ? "not run" : Word(step.Outcome.ToString()), Seconds(step.Elapsed),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Virtigo.Environments.Steps;
 
 namespace Virtigo.Testing;
@@ -17,6 +18,9 @@ internal sealed class TestRunner(
     TimeProvider clock,
     IProgress<TestEvent>? progress)
 {
+    private const int MostNews = 100;
+    private readonly ConcurrentDictionary<string, bool> _told = [];
+
     /// <summary>Runs them.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when no test fits the filters.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
@@ -73,6 +77,7 @@ internal sealed class TestRunner(
                 // An earlier attempt that is not the last is not worth keeping; a later one may still fail.
                 MayKeep = number == options.Rerun + 1,
                 LookInside = LookInside(test, seed),
+                IsNews = text => _told.Count < MostNews && _told.TryAdd(text, true),
             };
             if (await run.RunAsync(end) is { } attempt)
             {
@@ -119,12 +124,13 @@ internal sealed class TestRunner(
 
     private TestCase Isolation()
     {
-        var step = IsolationStep.For(file.Path, file.Machines);
+        var step = IsolationStep.For(file.Path, file.Machines, isOpen: options.Opened.Count > 0);
         return new TestCase(step.Title, step.Place.Line, [step]);
     }
 
-    private static string Proven(TestResult isolation) => isolation.Outcome == TestOutcome.Passed
-        ? "proven: in this run, no machine reached the host or the internet, while machines reached each other"
+    private string Proven(TestResult isolation) => isolation.Outcome == TestOutcome.Passed
+        ? options.Opened.Count == 0 ? "proven: in this run, no machine reached the host or the internet, while machines reached each other"
+            : $"proven: in this run, no machine reached the host or the internet, except for what egress opens ({string.Join("; ", options.Opened)}), while machines reached each other"
         : "not proven: " + (isolation.Failure?.Message ?? isolation.Note ?? isolation.Outcome.ToString());
 
     private TimeSpan? Scale(TimeSpan? limit) => limit is { } written && options.Speed.Scale(written) is var scaled ? scaled > written ? scaled : written : null;

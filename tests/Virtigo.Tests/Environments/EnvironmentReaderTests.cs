@@ -66,7 +66,7 @@ public sealed class EnvironmentReaderTests : IDisposable
     [InlineData("machines: {a: {networks: {lan: 10.90.0.500}}}", "'10.90.0.500' is no address")]
     [InlineData("machines: {a: debian}\nforward: [b:80]", "there is no machine 'b'")]
     [InlineData("machines: {a: debian}\nforward: [a:99999]", "is no port of a machine")]
-    [InlineData("machines: {a: debian}\negress: 'http://x'", "expected none or archives")]
+    [InlineData("machines: {a: debian}\negress: 'http://x'", "is no host: expected its name alone")]
     [InlineData("machines: {a: debian}\nnetworks: {lan: {subnet: 10.0.0.1/24}}", "is no network")]
     [InlineData("machines: {a: debian}\nready: [b: true]", "'b' is neither a machine nor a verb")]
     public async Task What_is_wrong_is_told_with_its_place(string yaml, string expected)

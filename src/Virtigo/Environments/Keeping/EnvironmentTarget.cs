@@ -18,7 +18,10 @@ internal sealed class EnvironmentTarget(
     /// <inheritdoc/>
     public RunningStatus Status() => new(info.Name, info.File, info.Since, info.ProcessId,
         [.. environment.Plan.Machines.Zip(environment.Machines).Select(pair => Status(pair.First, pair.Second))],
-        [.. forwards.Select(forward => new RunningForward(forward.Machine, forward.Port, forward.Endpoint.ToString()))]);
+        [.. forwards.Select(forward => new RunningForward(forward.Machine, forward.Port, forward.Endpoint.ToString()))])
+    {
+        Refusals = environment.Refusals,
+    };
 
     /// <inheritdoc/>
     public async Task PowerAsync(string machine, PowerOrder order, CancellationToken cancellationToken)

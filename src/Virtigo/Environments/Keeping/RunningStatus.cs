@@ -10,7 +10,11 @@ namespace Virtigo.Environments;
 /// <param name="Machines">Its machines, in the order of the file.</param>
 /// <param name="Forwards">The ports that are published on the host's loopback.</param>
 public sealed record RunningStatus(
-    string Name, string File, DateTimeOffset Since, int ProcessId, IReadOnlyList<RunningMachine> Machines, IReadOnlyList<RunningForward> Forwards);
+    string Name, string File, DateTimeOffset Since, int ProcessId, IReadOnlyList<RunningMachine> Machines, IReadOnlyList<RunningForward> Forwards)
+{
+    /// <summary>What machines wanted of the world outside and were refused, one sentence each, a few at most.</summary>
+    public IReadOnlyList<string> Refusals { get; init; } = [];
+}
 
 /// <summary>A machine of a kept environment.</summary>
 /// <param name="Name">Its name.</param>

@@ -11,6 +11,12 @@ internal interface IStepTarget
     /// <summary>The names of all machines, in the order of the file.</summary>
     IReadOnlyList<string> MachineNames { get; }
 
+    /// <summary>Where machines find the hosts outside that they may reach.</summary>
+    IReadOnlyList<OutwardPlace> Places => [];
+
+    /// <summary>The names of the archives that machines may reach through the verifying proxy.</summary>
+    IReadOnlyList<string> Archives => [];
+
     /// <summary>The machine of a name that was checked when the step was read.</summary>
     IStepMachine Machine(string name);
 

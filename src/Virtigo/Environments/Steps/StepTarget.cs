@@ -10,6 +10,10 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 {
     public IReadOnlyList<string> MachineNames => [.. environment.Machines.Select(machine => machine.Name)];
 
+    public IReadOnlyList<OutwardPlace> Places => environment.Plan.Places;
+
+    public IReadOnlyList<string> Archives => EnvironmentEgress.ArchivesOf(environment.Plan);
+
     public IStepMachine Machine(string name) => new StepMachine(environment[name]);
 
     public void SetFault(LinkSelector selector, LinkFault fault) => environment.Switch.SetFault(selector, fault);

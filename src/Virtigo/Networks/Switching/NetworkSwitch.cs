@@ -180,6 +180,12 @@ internal sealed partial class NetworkSwitch : IAsyncDisposable
             CheckUnique(network.Ports.Select(port => port.Machine), $"machine of the network '{network.Name}'");
             CheckUnique(network.Ports.Select(port => port.Mac.ToString()), $"Ethernet address of the network '{network.Name}'");
             CheckUnique(network.Ports.Select(port => port.Address.ToString()), $"address of the network '{network.Name}'");
+            CheckUnique(network.Egress?.Places.Select(place => place.Address.ToString()) ?? [], $"address outside of the network '{network.Name}'");
+            foreach (OutwardPlace place in network.Egress?.Places ?? [])
+            {
+                Check(!network.Subnet.Contains(place.Address), $"The address {place.Address} of '{place.Pattern}' lies in the network '{network.Name}'.");
+            }
+
             foreach (SwitchPort port in network.Ports)
             {
                 Check(network.Subnet.Contains(port.Address) && port.Address != network.ServicesAddress

@@ -72,13 +72,16 @@ internal sealed record SwitchNetwork(string Name, Ipv4Subnet Subnet, string? Ipv
 /// <param name="SocketPath">The unix socket to listen on, at most 107 bytes long; its folder is made, and must be, for its owner alone.</param>
 internal sealed record SwitchPort(string Machine, MacAddress Mac, Ipv4Address Address, IPAddress? Ipv6, string SocketPath);
 
-/// <summary>Names that lead out of a network: they resolve to the services' address, whose TCP connections a delegate serves.</summary>
-/// <param name="Names">The names, in any case.</param>
+/// <summary>What leads out of a network: names that resolve to the services' address, and places of their own. A delegate serves TCP connections there.</summary>
+/// <param name="Names">The names of the services' address, in any case; none: nothing is served there.</param>
 /// <param name="OnConnection">Serves one connection; its end closes the connection, its failure resets it.</param>
 internal sealed record SwitchEgress(IReadOnlyCollection<string> Names, Func<GuestConnection, CancellationToken, Task> OnConnection)
 {
-    /// <summary>The TCP ports that are served.</summary>
+    /// <summary>The TCP ports of the services' address that are served.</summary>
     public IReadOnlySet<int> Ports { get; init; } = FrozenSet.Create(80);
+
+    /// <summary>Addresses outside of every network that are served too; guests reach them through the services as their router.</summary>
+    public IReadOnlyList<OutwardPlace> Places { get; init; } = [];
 
     /// <summary>Whether guests are told that the services are their router, so that packets to elsewhere are refused at once and recorded.</summary>
     public bool IsRouter { get; init; } = true;

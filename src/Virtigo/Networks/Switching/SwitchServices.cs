@@ -36,7 +36,7 @@ internal sealed class SwitchServices : IAsyncDisposable
         _link = new GatewayLink(network.ServicesAddress, network.Mtu, options.Clock, Counters, wake, egress is null ? PlainOutput : EgressOutput);
         if (egress is not null)
         {
-            _connections = new GuestConnections(network.ServicesAddress, egress.OnConnection, error =>
+            _connections = new GuestConnections(egress.OnConnection, error =>
             {
                 Counters.CountFailure();
                 options.OnFailure?.Invoke(error);
@@ -48,7 +48,7 @@ internal sealed class SwitchServices : IAsyncDisposable
             IsRouter = egress is { IsRouter: true },
             Reservations = network.Ports.ToFrozenDictionary(port => port.Mac, port => port.Address),
         });
-        var tcp = new TcpEndpoint(gate, _link, options.Tcp, egress?.Ports ?? FrozenSet<int>.Empty, egress?.MaxConnections ?? 0,
+        var tcp = new TcpEndpoint(gate, _link, options.Tcp, Served(network), egress?.MaxConnections ?? 0,
             connection => _connections?.Serve(connection));
         _stack = new GatewayStack(_link, dhcp, new DnsResponder(Hosts(network), _refusals, TimeToLive), tcp, _refusals, hasNeighbours: true);
     }
@@ -120,9 +120,19 @@ internal sealed class SwitchServices : IAsyncDisposable
             }
         }
 
+        foreach (OutwardPlace place in network.Egress?.Places ?? [])
+        {
+            yield return KeyValuePair.Create(place.Pattern, new HostAddresses(place.Address));
+        }
+
         foreach (string name in network.Egress?.Names ?? [])
         {
             yield return KeyValuePair.Create(name, new HostAddresses(network.ServicesAddress));
         }
     }
+
+    private static FrozenDictionary<Ipv4Address, IReadOnlySet<int>> Served(SwitchNetwork network) => network.Egress is not { } egress
+        ? FrozenDictionary<Ipv4Address, IReadOnlySet<int>>.Empty
+        : egress.Places.Select(place => KeyValuePair.Create(place.Address, place.Ports))
+            .Append(KeyValuePair.Create(network.ServicesAddress, egress.Names.Count > 0 ? egress.Ports : FrozenSet<int>.Empty)).ToFrozenDictionary();
 }
