@@ -104,6 +104,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Speed = host.Speed,
                 Clock = host.Clock,
                 Console = EnvironmentFolder.Console,
+                Control = machine.Control,
             });
         }
     }
