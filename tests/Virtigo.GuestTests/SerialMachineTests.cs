@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using Virtigo.Appliances;
-using Virtigo.Archives;
 using Virtigo.GuestTests.Hypervisors;
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
