@@ -93,6 +93,19 @@ public sealed class Lab : IDisposable
         return await new AppliancePlanner(HostPlanning.On(Paths, new ArchiveOptions())).PlanAsync(spec, Cancel);
     }
 
+    /// <summary>A file of a package of the appliance's archive, fetched and verified as everything of it is.</summary>
+    public async Task<byte[]> ReadPackagedFileAsync(string package, string path)
+    {
+        const long most = 16 << 20;
+        AppliancePlan plan = await PlanAsync();
+        using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
+        PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
+        PackageIndex packages = await archives.Release.PackagesAsync("main", plan.Architecture.Value, installer: false, Cancel);
+        PackageEntry entry = packages.Find(package) ?? throw new InvalidOperationException($"The archive has no {package}.");
+        using DebPackage deb = DebPackage.Open(await archives.Release.FetchPackageAsync(entry, Cancel));
+        return deb.ReadFile(path, most) ?? throw new InvalidOperationException($"{package} has no {path}.");
+    }
+
     /// <summary>Runs the command and waits for its end.</summary>
     public Task<CommandResult> RunAsync(params string[] arguments) => RunAsync(Paths.Data, arguments);
 

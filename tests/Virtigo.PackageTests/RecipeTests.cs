@@ -6,28 +6,6 @@ using Xunit;
 /// <summary>The recipes of docs/dotnet.md.</summary>
 public sealed class RecipeTests(Shop shop) : ForkedTest<Shop>(shop)
 {
-    #region fail-over
-    [Fact]
-    public async Task The_standby_takes_over_when_the_primary_loses_power()
-    {
-        Machine primary = Fork["server"], standby = Fork["client"];
-        await standby.RunAsync("""
-            echo 'This is the standby.' > /var/www/html/index.html
-            cat > /etc/nginx/conf.d/front.conf <<'END'
-            upstream shop { server server:80; server 127.0.0.1:80 backup; }
-            server { listen 8080; location / { proxy_pass http://shop; proxy_connect_timeout 5s; } }
-            END
-            systemctl reload nginx
-            """, Cancel);
-        await standby.WaitForPortAsync(8080, null, Cancel);
-        Assert.Contains("Welcome", await standby.RunAsync("curl -sf http://localhost:8080/", Cancel));
-
-        await primary.PowerCutAsync(Cancel);
-
-        await standby.WaitForCommandAsync("curl -sf --max-time 10 http://localhost:8080/ | grep standby", TimeSpan.FromSeconds(30), Cancel);
-    }
-    #endregion
-
     #region package upgrade
     [Fact]
     public async Task An_upgrade_keeps_what_the_administrator_changed()

@@ -2,11 +2,18 @@ using System.Globalization;
 
 namespace Virtigo.Appliances;
 
-/// <summary>Logs the serial console of a running machine in as root, until its next boot.</summary>
+/// <summary>Logs the serial console of a machine in as root.</summary>
 internal static class RootConsole
 {
     /// <summary>The shell that runs the script.</summary>
     public const string Shell = "/bin/sh";
+
+    /// <summary>What a guest with systemd is told by its firmware so that it logs its serial console in as root at every boot.</summary>
+    public static IReadOnlyDictionary<string, string> Credentials { get; } = new Dictionary<string, string>
+    {
+        ["agetty.autologin"] = "root",
+        ["login.noauth"] = "yes",
+    };
 
     /// <summary>
     /// The script. Everything it writes is below /run, so that the disk stays as it was. The terminal's size is given, since systemd

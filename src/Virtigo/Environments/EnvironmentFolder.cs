@@ -1,5 +1,8 @@
+using System.Collections.ObjectModel;
+using Virtigo.Appliances;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -62,6 +65,7 @@ internal sealed class EnvironmentFolder : IDisposable
     public GuestConfig Guest(EnvironmentHost host, EnvironmentPlan plan, int machine)
     {
         MachinePlan what = plan.Machines[machine];
+        bool agent = what.Control == MachineControl.Agent;
         return new GuestConfig
         {
             Name = what.Name,
@@ -70,8 +74,9 @@ internal sealed class EnvironmentFolder : IDisposable
             MemoryMiB = what.MemoryMiB,
             Accelerator = host.Accelerator,
             TranslationCacheMiB = TranslationCacheMiB,
-            AgentChannel = true,
-            StreamChannel = true,
+            AgentChannel = agent,
+            StreamChannel = agent,
+            Credentials = agent ? ReadOnlyDictionary<string, string>.Empty : RootConsole.Credentials,
             GenerationId = true,
             Display = true,
             RestartOnReset = true,

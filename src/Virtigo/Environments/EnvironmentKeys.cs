@@ -20,6 +20,9 @@ internal static class EnvironmentKeys
         new("networks", new NetworksType(),
             "The networks the machine is on: names, or names with its address there (`auto` for an automatic one).", "the first network",
             "names, or a mapping", "networks: {front: 10.1.0.5, back: auto}"),
+        new("control", TextType.OneOf("agent", EnvironmentSpec.SerialControl),
+            "How commands get into the machine: through its agent, or through a root shell on its serial console, as for a system without agent.", "agent",
+            "`agent` or `serial`", "control: serial"),
     ];
 
     /// <summary>The keys of an appliance that a machine can have beside those. Its host name is the machine's name.</summary>

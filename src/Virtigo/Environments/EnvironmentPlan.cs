@@ -56,7 +56,8 @@ internal sealed record EnvironmentPlan
 
         foreach (MachinePlan machine in Machines)
         {
-            yield return FormattableString.Invariant($"{machine.Name} {machine.Image.Key} {machine.MemoryMiB} {machine.Cpus}");
+            yield return FormattableString.Invariant($"{machine.Name} {machine.Image.Key} {machine.MemoryMiB} {machine.Cpus}")
+                + (machine.Control == MachineControl.SerialConsole ? " " + EnvironmentSpec.SerialControl : "");
             foreach (NicPlan nic in machine.Nics)
             {
                 yield return FormattableString.Invariant($"{nic.Network} {nic.Mac} {nic.Address} {nic.Ipv6}");
@@ -72,7 +73,11 @@ internal sealed record EnvironmentPlan
 /// <param name="MemoryMiB">Its memory.</param>
 /// <param name="Cpus">The number of its processors.</param>
 /// <param name="Nics">Its network cards.</param>
-internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics);
+internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics)
+{
+    /// <summary>How commands get into it.</summary>
+    public MachineControl Control { get; init; }
+}
 
 /// <summary>A network card with everything decided.</summary>
 /// <param name="Network">The network.</param>

@@ -32,7 +32,10 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
                 images.Add(plan.Fingerprint, image);
             }
 
-            machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name]));
+            machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name])
+            {
+                Control = machine.Control,
+            });
         }
 
         return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Places = places, Platform = await PlatformAsync(cancellationToken) };

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Virtigo.Appliances;
 using Virtigo.Environments.Steps;
+using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -166,6 +167,7 @@ internal sealed class EnvironmentReader
         {
             MemoryMiB = SpecReader.MemoryMiB(values)?.Value,
             Cpus = values.Get<int>("cpus")?.Value,
+            Control = values.Get<string>("control")?.Value == EnvironmentSpec.SerialControl ? MachineControl.SerialConsole : MachineControl.Agent,
         };
     }
 

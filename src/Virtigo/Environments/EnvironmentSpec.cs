@@ -1,5 +1,6 @@
 using Virtigo.Appliances;
 using Virtigo.Environments.Steps;
+using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -7,6 +8,9 @@ namespace Virtigo.Environments;
 /// <summary>What a user wrote about an environment.</summary>
 internal sealed record EnvironmentSpec
 {
+    /// <summary>The word for machines that are driven through their serial console.</summary>
+    public const string SerialControl = "serial";
+
     /// <summary>The name: the file's without extension.</summary>
     public required string Name { get; init; }
 
@@ -49,6 +53,9 @@ internal sealed record MachineSpec(string Name, ApplianceSpec Appliance, IReadOn
 
     /// <summary>The number of its processors; null for what the appliance has.</summary>
     public int? Cpus { get; init; }
+
+    /// <summary>How commands get into it.</summary>
+    public MachineControl Control { get; init; }
 }
 
 /// <summary>A network of an environment, as it was written.</summary>

@@ -106,6 +106,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Seed = seed ?? plan.Spec.Seed,
                 Clock = host.Clock,
                 Console = EnvironmentFolder.Console,
+                Control = machine.Control,
             });
         }
     }

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Virtigo.Hypervisors;
 
 /// <summary>One guest, as a hypervisor is to run it.</summary>
@@ -62,6 +64,12 @@ public sealed record GuestConfig
 
     /// <summary>Whether the guest has a graphics card. It is shown nowhere by itself.</summary>
     public bool Display { get; init; }
+
+    /// <summary>
+    /// System credentials that the guest's firmware carries, for guests with systemd (<c>systemd.system-credentials(7)</c>): names of letters,
+    /// digits, <c>.</c>, <c>_</c> and <c>-</c>, and printable ASCII values, at most 64 of each.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Credentials { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Whether a reboot starts the guest again; if not, it ends the guest.</summary>
     public bool RestartOnReset { get; init; }

@@ -7,14 +7,26 @@ namespace Virtigo.Hypervisors;
 internal sealed class SerialStream(PipeReader reader, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write) : ForwardStream
 {
     private readonly Stream _output = reader.AsStream();
+    private volatile bool _disposed;
 
     public override bool CanWrite => true;
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _output.ReadAsync(buffer, cancellationToken);
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await _output.ReadAsync(buffer, cancellationToken);
+        }
+        catch (Exception error) when (_disposed && !cancellationToken.IsCancellationRequested
+            && error is InvalidOperationException or OperationCanceledException)
+        {
+            // What a pipe says when it was given up while somebody waited for it.
+            throw new ObjectDisposedException(nameof(SerialStream));
+        }
+    }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        _output.ReadAsync(buffer, offset, count, cancellationToken);
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => _output.Read(buffer, offset, count);
 
@@ -30,6 +42,8 @@ internal sealed class SerialStream(PipeReader reader, Func<ReadOnlyMemory<byte>,
     {
         if (disposing)
         {
+            _disposed = true;
+            reader.CancelPendingRead();
             _output.Dispose();
         }
 

@@ -133,7 +133,7 @@ public sealed partial class Machine
         await WithinAsync(run, s_bootLimit, async token =>
         {
             // Answers when the reboot was asked for; what comes after it may be cut off.
-            await shell.ExecuteAsync("(sleep 0.1; systemctl reboot || reboot) >/dev/null 2>&1 &", new CommandOptions(), token);
+            await shell.ExecuteAsync(run.RebootCommand, new CommandOptions(), token);
             while (await BootIdOrNothingAsync(run, token) is var now && (now.Length == 0 || now == before))
             {
                 await Task.Delay(s_rebootPause, _config.Clock, token);

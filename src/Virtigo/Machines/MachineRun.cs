@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Machines;
 
 /// <summary>A machine from one power-on to the next power-off: its guest, its console, and the way commands get in.</summary>
-internal sealed class MachineRun : IAsyncDisposable
+internal sealed partial class MachineRun : IAsyncDisposable
 {
     private const int EntropyLength = 64;
     private static readonly TimeSpan s_answerLimit = TimeSpan.FromSeconds(20);
@@ -75,6 +76,11 @@ internal sealed class MachineRun : IAsyncDisposable
     /// </summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {
+        if (OnConsole)
+        {
+            await RefreshOnConsoleAsync(cancellationToken);
+        }
+
         if (_channel is null)
         {
             return;
@@ -113,8 +119,11 @@ internal sealed class MachineRun : IAsyncDisposable
     {
         if (_agent is null)
         {
+            // The kernel may say something on the console meanwhile.
             IGuestShell shell = await ShellAsync(cancellationToken);
-            return (await shell.ExecuteAsync("cat /proc/sys/kernel/random/boot_id", new CommandOptions(), cancellationToken)).Output.Trim();
+            string said = (await shell.ExecuteAsync("cat /proc/sys/kernel/random/boot_id", new CommandOptions(), cancellationToken)).Output;
+            return BootIdText().Match(said) is { Success: true } found ? found.Value
+                : throw new VirtigoException(FailureKind.Guest, $"Machine {_config.Name} does not tell which boot it is in: {said.Trim()}", "Mount /proc in it.");
         }
 
         try
@@ -152,17 +161,26 @@ internal sealed class MachineRun : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// The command that reboots, and returns at once. A system that is nothing but a shell has no init that could be asked: its kernel is.
+    /// </summary>
+    public string RebootCommand => Later(OnConsole ? "systemctl reboot || reboot; sleep 20; sync; reboot -f" : "systemctl reboot || reboot");
+
+    private string PowerOffCommand => OnConsole ? Later("systemctl poweroff || poweroff; sleep 20; sync; poweroff -f") : "poweroff";
+
+    private static string Later(string command) => $"(sleep 0.1; {command}) >/dev/null 2>&1 &";
+
     /// <summary>A small system has nobody who looks at the button.</summary>
     private async Task<bool> PowerOffByCommandAsync(CancellationToken cancellationToken)
     {
-        if (_shell is not ChannelShell shell || !Usable(shell))
+        if (_shell is not (ChannelShell or SerialShell) || !Usable(_shell))
         {
             return false;
         }
 
         try
         {
-            return (await shell.ExecuteAsync("poweroff", new CommandOptions(), cancellationToken)).Succeeded;
+            return (await _shell.ExecuteAsync(PowerOffCommand, new CommandOptions(), cancellationToken)).Succeeded;
         }
         catch (VirtigoException error) when (error.Kind == FailureKind.Guest)
         {
@@ -198,6 +216,23 @@ internal sealed class MachineRun : IAsyncDisposable
         _agent?.Dispose();
         _connecting.Dispose();
         _ended.Dispose();
+    }
+
+    /// <summary>A copy's clock and entropy, for a guest that knows commands only.</summary>
+    private async Task RefreshOnConsoleAsync(CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            IGuestShell shell = await ShellAsync(either.Token);
+            string refresh = FormattableString.Invariant($"cat > /dev/urandom; date -u -s @{_config.Clock.GetUtcNow().ToUnixTimeSeconds()}");
+            await shell.ExecuteAsync(refresh, new CommandOptions { Input = RandomNumberGenerator.GetBytes(EntropyLength) }, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It did not wait for commands when it was copied: it goes on as it is.
+        }
     }
 
     private bool Usable(IGuestShell shell) => shell is not ChannelShell || _channel!.IsReady;
@@ -343,6 +378,9 @@ internal sealed class MachineRun : IAsyncDisposable
             return false;
         }
     }
+
+    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex BootIdText();
 
     private VirtigoException Broken(Exception error) =>
         new(FailureKind.Guest, $"The way into machine {_config.Name} broke: {error.Message}", "Look at its console.", error);

@@ -4,57 +4,89 @@ using System.Text;
 
 namespace Virtigo.Machines;
 
-/// <summary>What is typed into a shell on a serial console to run one command, and how the shell's answers are marked.</summary>
+/// <summary>
+/// What is typed into a shell on a serial console to run one command, and how the shell's answers are marked. Whatever shell is there is made to
+/// run another one that reads lines and carries them out, without prompts, echo or editing. A command runs beside that shell, not in front of it,
+/// so that the shell always answers and can kill it: a console without terminal control has no Ctrl-C.
+/// </summary>
 internal sealed class SerialCommand
 {
-    /// <summary>The longest command, in characters as it is typed.</summary>
+    /// <summary>The longest command and the longest input, in characters as they are typed.</summary>
     public const int LongestCommand = 96 << 10;
 
-    // A terminal takes less than 4096 characters in a line.
+    /// <summary>Said by our shell to an empty line.</summary>
+    public const string Ready = "@@virtigo-shell# ";
+
+    /// <summary>An empty line: a shell answers it, and a boot menu boots.</summary>
+    public const string Nudge = "\n";
+
+    // A terminal takes less than 4096 characters in a line, and small shells 1024.
     private const int Piece = 700;
     private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
 
-    /// <summary>Said when the shell has taken what was typed.</summary>
-    public string Taken => $"@@virtigo-{_token}.taken";
+    /// <summary>Begins every mark; a word and <c>@</c> follow.</summary>
+    public string Mark => $"@@virtigo-{_token}.";
 
-    /// <summary>Said before the output; a line end follows.</summary>
-    public string Begin => $"@@virtigo-{_token}.begin";
+    /// <summary>Makes the shell say that it is there.</summary>
+    public string Greeting =>
+        """ stty -echo 2>/dev/null; unset HISTFILE PROMPT_COMMAND; [ "$_v" = 1 ] || { /bin/sh -c 'exec 2>/dev/null; _v=1; """ + Say("taken", quote: '"')
+        + """; while IFS= read -r _l; do if [ -n "$_l" ]; then eval "$_l"; else printf "@@%s# " virtigo-shell; fi; done'; stty echo 2>/dev/null; }; """
+        + $"{Say("taken")}\n";
 
-    /// <summary>Said after the output; the exit code and a <c>@</c> follow.</summary>
-    public string End => $"@@virtigo-{_token}.end.";
+    /// <summary>Makes the shell say where the output begins; a line end follows the mark.</summary>
+    public string Begin => $" {Say("begin")}\n";
 
-    /// <summary>Makes the shell say that it is there; from then on it echoes nothing and shows no prompt.</summary>
-    public string Greeting => $" stty -echo 2>/dev/null; PS1=; PS2=; unset HISTFILE PROMPT_COMMAND; {Say("taken\\n")}\n";
+    /// <summary>
+    /// Makes the shell run what it was told. The end is said several times, since the kernel may write into its middle, and until
+    /// <see cref="Acknowledge"/>.
+    /// </summary>
+    public string Run =>
+        $" _t={_token}; _s=; setsid true && _s=setsid; $_s /bin/sh -c 'exec 2>&1; "
+        + """if [ -n "$2" ]; then printf %b "$2" 2>/dev/null | /bin/sh -c "$(printf %b "$1")"; else /bin/sh -c "$(printf %b "$1")"; fi; _r=$?; """
+        + $"for _n in 1 2 3 4 5 6 7 8; do {Say("end.%d", " $_r", '"')}; sleep 5; done' virtigo \"$_c\" \"$_i\" </dev/null & _p=$!\n";
 
-    /// <summary>Asks again for the end: it is answered when the command is over.</summary>
-    public string Reminder => $" {Say("end.%d@\\n", " $_r")}\n";
+    /// <summary>Tells the shell that the end was heard.</summary>
+    public string Acknowledge => $" [ \"$_t\" = {_token} ] && {{ kill $_p; wait $_p; _t=; }}\n";
 
-    /// <summary>Makes the shell run the command that it was told.</summary>
-    public string Run => $" {Say("begin\\n")}; /bin/sh -c \"$(printf %b \"$_c\")\" </dev/null; _r=$?; {Say("end.%d@\\n", " $_r")}\n";
+    /// <summary>
+    /// Makes the shell kill the command and all that came from it: everything below it, and in its session where there is <c>setsid</c>. They are
+    /// stopped first, so that none is born meanwhile. A shell that is not the one that started it finds it by the mark in its arguments.
+    /// </summary>
+    public string Kill =>
+        $" _k=' '; [ \"$_t\" = {_token} ] && _k=\" $_p \"; for _f in /proc/[0-9]*/cmdline; do _a=; read -r _a <$_f; case \"$_a\" in *virtigo-{_token}*) "
+        + """_q=${_f#/proc/}; _k="$_k${_q%/*} ";; esac; done; kill -STOP $_k; _n=1; """
+        + """while [ $_n = 1 ]; do _n=0; for _f in /proc/[0-9]*/stat; do _a=; read -r _a <$_f; _q=${_a%% *}; [ -n "$_q" ] || continue; set -- ${_a##*) }; """
+        + """case "$_k" in *" $_q "*) continue;; *" $2 "*|*" $4 "*) ;; *) continue;; esac; _k="$_k$_q "; _n=1; kill -STOP $_q; done; done; """
+        + $"kill -9 $_k; _t=; {Say("killed")}\n";
 
-    /// <summary>The lines that tell the shell a command; <see cref="Taken"/> answers each.</summary>
+    /// <summary>The lines that tell the shell a command and its input; the mark <c>taken</c> answers each.</summary>
     /// <param name="command">For <c>/bin/sh -c</c>.</param>
+    /// <param name="input">What it reads.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when it cannot be typed.</exception>
-    public IReadOnlyList<string> Tell(string command)
+    public IReadOnlyList<string> Tell(string command, ReadOnlySpan<byte> input)
     {
-        string typed = Escape(command);
-        if (typed.Length > LongestCommand || command.Contains('\0', StringComparison.Ordinal))
+        string typed = Escape(Encoding.UTF8.GetBytes(command));
+        string read = input.Length > LongestCommand ? new string('.', input.Length) : Escape(input);
+        if (typed.Length > LongestCommand || read.Length > LongestCommand || command.Contains('\0', StringComparison.Ordinal))
         {
             throw new VirtigoException(FailureKind.Usage, string.Create(CultureInfo.InvariantCulture,
-                $"A command of {typed.Length} bytes cannot be typed on a serial console, which takes {LongestCommand}, and no NUL."),
-                "Install qemu-guest-agent and perl-base in the machine.");
+                $"A command of {typed.Length} bytes with {read.Length} bytes of input cannot be typed on a serial console, which takes {LongestCommand} of each, and no NUL in a command."),
+                "Drive the machine through its agent: qemu-guest-agent and perl-base.");
         }
 
-        return [.. typed.Chunk(Piece).Select((piece, at) => $" _c={(at == 0 ? "" : "\"$_c\"")}'{new string(piece)}'; {Say("taken\\n")}\n").DefaultIfEmpty($" _c=; {Say("taken\\n")}\n")];
+        return [.. Assign("_c", typed), .. Assign("_i", read)];
     }
 
-    // What is typed never holds a mark in one piece, so that its echo is none.
-    private string Say(string format, string arguments = "") => $"printf '@@%s{format}' virtigo-{_token}.{arguments}";
+    private IEnumerable<string> Assign(string name, string value) => value.Chunk(Piece).DefaultIfEmpty([])
+        .Select((piece, at) => $" {name}={(at == 0 ? "" : $"\"${name}\"")}'{new string(piece)}'; {Say("taken")}\n");
 
-    private static string Escape(string command)
+    // What is typed never holds a mark in one piece, so that its echo is none.
+    private string Say(string word, string arguments = "", char quote = '\'') => $"printf {quote}@@%s{word}@\\n{quote} virtigo-{_token}.{arguments}";
+
+    private static string Escape(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder();
-        foreach (byte each in Encoding.UTF8.GetBytes(command))
+        foreach (byte each in bytes)
         {
             _ = each is > 0x1f and < 0x7f and not (byte)'\'' and not (byte)'\\'
                 ? text.Append((char)each)

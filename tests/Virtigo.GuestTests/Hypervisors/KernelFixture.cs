@@ -12,6 +12,9 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 
     public string Kernel { get; private set; } = "";
 
+    /// <summary>Debian's busybox, with everything it needs inside.</summary>
+    public Task<byte[]> BusyboxAsync() => lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
+
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
     public async ValueTask InitializeAsync() => Kernel = (await lab.Installer).KernelPath;

@@ -1,5 +1,6 @@
 using CsCheck;
 using Virtigo.Environments;
+using Virtigo.Machines;
 using Virtigo.Networks;
 using Xunit;
 
@@ -31,6 +32,18 @@ public sealed class EnvironmentReaderTests : IDisposable
         Assert.Equal([null, 2048, null, null], spec.Machines.Select(machine => machine.MemoryMiB));
         Assert.Null(spec.Machines[1].Appliance.MemoryMiB);
         Assert.All(spec.Machines, machine => Assert.Equal("lan", Assert.Single(machine.Networks).Network));
+    }
+
+    [Fact]
+    public async Task A_machine_is_driven_through_its_agent_unless_its_serial_console_is_asked_for()
+    {
+        EnvironmentSpec spec = await ReadAsync("""
+            machines:
+              one: debian
+              other: {appliance: debian, control: serial}
+            """);
+
+        Assert.Equal([MachineControl.Agent, MachineControl.SerialConsole], spec.Machines.Select(machine => machine.Control));
     }
 
     [Fact]

@@ -81,6 +81,7 @@ public sealed class QemuCommandLineTests
         GuestConfig copy = Full with
         {
             MemoryFile = new GuestMemoryFile("/s/m,1", Shared: false), SavedState = "/s/state", StreamChannel = true, GenerationId = true,
+            Credentials = new Dictionary<string, string> { ["agetty.autologin"] = "a,b" },
             Nics = [new GuestNic("/n/a"), new GuestNic("/n/b", "52:54:00:00:00:02")],
         };
         string shown = Show(copy, Accelerator.Tcg);
@@ -89,6 +90,7 @@ public sealed class QemuCommandLineTests
         Assert.Contains("-object memory-backend-file,id=memory,size=1024M,share=off,mem-path=/s/m,,1\n", shown, StringComparison.Ordinal);
         Assert.Contains("name=io.virtigo.stream\n", shown, StringComparison.Ordinal);
         Assert.Contains("-device vmgenid,guid=auto\n", shown, StringComparison.Ordinal);
+        Assert.Contains("-smbios type=11,value=io.systemd.credential:agetty.autologin=a,,b\n", shown, StringComparison.Ordinal);
         Assert.Contains("mac=52:54:00:00:00:02,host_mtu=1500,addr=0x19,", shown, StringComparison.Ordinal);
         Assert.EndsWith("-incoming defer", shown, StringComparison.Ordinal);
     }

@@ -35,6 +35,8 @@ public sealed class QemuConfigCheckTests : IDisposable
             _good with { Nics = [.. Enumerable.Repeat(new GuestNic("/n"), 9)] },
             _good with { MemoryFile = new GuestMemoryFile("relative", true) },
             _good with { SavedState = "relative" },
+            _good with { Credentials = new Dictionary<string, string> { ["a,b"] = "" } },
+            _good with { Credentials = new Dictionary<string, string> { ["a"] = "b\n" } },
             _good with { CpuModel = "max -monitor stdio" },
             _good with { TranslationCacheMiB = 1 << 20 },
             _good with { WorkDirectory = "relative" },

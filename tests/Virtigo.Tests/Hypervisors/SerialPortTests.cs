@@ -126,4 +126,34 @@ public sealed class SerialPortTests : IDisposable
         using var reader = new StreamReader(stream, Encoding.Latin1);
         return await reader.ReadToEndAsync(Token);
     }
+
+    [Fact]
+    public async Task A_stream_that_is_given_up_while_it_is_read_says_so_and_nothing_else()
+    {
+        await using var port = new SerialPort("console", _host, null);
+        for (int round = 0; round < 300; round++)
+        {
+            Stream stream = port.Open();
+            Task<int> reading = Task.Run(async () =>
+            {
+                int read = 0;
+                while (await stream.ReadAsync(new byte[64], Token) is > 0 and int more)
+                {
+                    read += more;
+                }
+
+                return read;
+            }, Token);
+            await _guest.WriteAsync(new byte[100], Token);
+            await stream.DisposeAsync();
+            try
+            {
+                await reading.WaitAsync(Soon, Token);
+            }
+            catch (ObjectDisposedException)
+            {
+                // As expected of what is disposed.
+            }
+        }
+    }
 }

@@ -29,4 +29,19 @@ public sealed class TestReferenceTests
         string path = Path.Combine(Repository.Root, "examples", "shop.yml");
         Assert.Equal(3, TestFile.Parse(File.ReadAllText(path), path).Tests.Count);
     }
+
+    [Fact]
+    public void The_files_that_the_page_shows_are_those_of_the_examples()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "tests.md"));
+        string[] shown = [.. page.Split("```yaml\n# examples/").Skip(1).Select(block => block.Split("\n```")[0])];
+        Assert.Equal(["shop.yml", "database.yml"], shown.Select(block => block.Split('\n')[0]));
+        Assert.All(shown, block =>
+        {
+            string path = Path.Combine(Repository.Root, "examples", block.Split('\n')[0]);
+            string file = File.ReadAllText(path);
+            Assert.EndsWith(block[(block.IndexOf('\n', StringComparison.Ordinal) + 1)..], file.TrimEnd('\n'), StringComparison.Ordinal);
+            Assert.NotEmpty(TestFile.Parse(file, path).Tests);
+        });
+    }
 }

@@ -76,6 +76,7 @@ internal static class QemuCommandLine
         "-device", "virtio-rng-pci",
         "-device", "pvpanic-pci",
         .. config.GenerationId ? ["-device", "vmgenid,guid=auto"] : Array.Empty<string>(),
+        .. config.Credentials.SelectMany(credential => (string[])["-smbios", "type=11,value=" + Escape($"io.systemd.credential:{credential.Key}={credential.Value}")]),
         .. config.Display ? ["-device", "VGA,vgamem_mb=4"] : Array.Empty<string>(),
         .. config.SavedState is null ? Array.Empty<string>() : ["-incoming", "defer"],
     ];

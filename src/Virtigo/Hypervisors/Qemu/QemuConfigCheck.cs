@@ -6,6 +6,7 @@ namespace Virtigo.Hypervisors.Qemu;
 /// <summary>Refuses what QEMU cannot do, before anything starts.</summary>
 internal static partial class QemuConfigCheck
 {
+    private const int MaxCredentials = 64;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Checks a guest's configuration and the files it names; makes its work folder when absent.</summary>
@@ -19,6 +20,13 @@ internal static partial class QemuConfigCheck
         Expect(config, config.MemoryMiB is >= 16 and <= 16 << 20, $"it has {config.MemoryMiB} MiB of memory", "16 to 16777216");
         Expect(config, config.TranslationCacheMiB is >= 16 and <= 2048, $"its translation cache has {config.TranslationCacheMiB} MiB", "16 to 2048");
         Expect(config, config.CpuModel is null || CpuPattern().IsMatch(config.CpuModel), $"its processor is '{config.CpuModel}'", "a model of QEMU's");
+        Expect(config, config.Credentials.Count <= MaxCredentials, $"it has {config.Credentials.Count} credentials", $"at most {MaxCredentials}");
+        foreach ((string name, string value) in config.Credentials)
+        {
+            Expect(config, CredentialPattern().IsMatch(name), $"a credential is named '{name}'", "letters, digits, '.', '_' and '-', at most 64");
+            Expect(config, CredentialValuePattern().IsMatch(value), $"the credential {name} is '{value}'", "printable ASCII, at most 64");
+        }
+
         CheckNics(config);
         CheckSerials(config);
         CheckFiles(config);
@@ -134,6 +142,12 @@ internal static partial class QemuConfigCheck
             throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: {found}; expected {expected}.");
         }
     }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]{1,64}\z")]
+    private static partial Regex CredentialPattern();
+
+    [GeneratedRegex(@"\A[ -~]{0,64}\z")]
+    private static partial Regex CredentialValuePattern();
 
     [GeneratedRegex(@"^[A-Za-z0-9._-]{1,63}\z")]
     private static partial Regex NamePattern();
