@@ -11,7 +11,7 @@ namespace Virtigo.Tests.Networks;
 internal sealed class SwitchFixture : IAsyncDisposable
 {
     private readonly List<SwitchGuest> _guests = [];
-    private string _folder = Path.Combine(Path.GetTempPath(), "vs-" + Guid.NewGuid().ToString("N")[..12]);
+    private string _folder = "";
 
     private SwitchFixture()
     {
@@ -19,7 +19,7 @@ internal sealed class SwitchFixture : IAsyncDisposable
 
     public required NetworkSwitch Switch { get; init; }
 
-    public List<Exception> Failures { get; } = [];
+    public required List<Exception> Failures { get; init; }
 
     public static Ipv4Address Services => Ipv4Address.Of(10, 1, 0, 1);
 
@@ -34,7 +34,7 @@ internal sealed class SwitchFixture : IAsyncDisposable
         };
         List<Exception> failures = [];
         options = (change?.Invoke(options) ?? options) with { OnFailure = failures.Add };
-        return new SwitchFixture { Switch = NetworkSwitch.Start(options), _folder = folder };
+        return new SwitchFixture { Switch = NetworkSwitch.Start(options), Failures = failures, _folder = folder };
     }
 
     public static SwitchFixture Start(params string[] networks) => Start(null, networks);
