@@ -54,7 +54,7 @@ public sealed class EgressTests(Lab lab) : IAsyncDisposable
         Assert.Equal("tls listed.example", await client.RunAsync(curl + "-fk https://listed.example/", Cancel));
         Assert.Equal("tls deep.one.wild.example", await client.RunAsync(curl + "-fk https://deep.one.wild.example/", Cancel));
         Assert.Equal("plain one.wild.example", await client.RunAsync(curl + "-f http://one.wild.example/", Cancel));
-        Assert.Equal("220 first", await client.RunAsync("timeout 60 bash -c 'exec 3<>/dev/tcp/listed.example/2525; read -r line <&3; echo $line'", Cancel));
+        Assert.Equal("220 first", await client.RunAsync("timeout 60 bash -c 'exec 3<>/dev/tcp/listed.example/2525; read -r line <&3; echo ${line%?}'", Cancel));
         Assert.Equal(1 << 20, int.Parse(await client.RunAsync(curl + "-f http://listed.example/large | wc -c", Cancel), System.Globalization.CultureInfo.InvariantCulture));
         string[] reached = [.. _dialled];
 

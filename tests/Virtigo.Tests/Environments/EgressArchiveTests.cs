@@ -63,6 +63,13 @@ public sealed class EgressArchiveTests : IDisposable
         TestTcpClient other = await guest.OpenAsync(place.Address, 22);
         await other.WaitAsync(() => other.WasReset);
         Assert.Equal(["203.0.113.1:22"], _dialled);
+        while (lan.Failures.Count == 0)
+        {
+            await Task.Yield();
+        }
+
+        Assert.Contains("was never fetched before", Assert.Single(lan.Failures).Message, StringComparison.Ordinal);
+        lan.Failures.Clear();
     }
 
     private async Task<(SwitchEgress, EnvironmentEgress)> MakeAsync(string egress)
