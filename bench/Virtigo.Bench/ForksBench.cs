@@ -11,6 +11,7 @@ internal static class ForksBench
 {
     private const int InARow = 200;
     private const int AtOnce = 16;
+    private const int WarmUp = 20;
 
     /// <summary>Measures.</summary>
     /// <param name="appliance">The appliance's file.</param>
@@ -24,8 +25,11 @@ internal static class ForksBench
             using EnvironmentSnapshot ready = await VirtualEnvironment.FromFile(file).PrepareAsync();
 
             // The first forks fill caches that stay.
-            await ForkAsync(ready);
-            await ForkAsync(ready);
+            for (int run = 0; run < WarmUp; run++)
+            {
+                await ForkAsync(ready);
+            }
+
             Left before = Left.Now();
             Console.WriteLine($"before: {before}");
 
