@@ -52,7 +52,7 @@ internal static class TestsBench
             ]);
             double first = await TimeAsync(command, "test", file);
             double second = await TimeAsync(command, "test", file);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"virtigo test, {Tests} tests: {second:0.0} s ({first:0.0} s with the first boot of the environment)"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"virtigo test, {Tests} tests: {second:0.0} s ({first:0.0} s the first time, which boots the environment unless it was saved before)"));
 
             double plain = Tests * await BootedAsync(file, folder);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"a boot for each of {Tests} tests: {plain:0} s; ratio {second / plain:0.000}, {plain / second:0.0} times as fast"));
