@@ -262,7 +262,7 @@ public sealed class TestRunnerTests
         async Task Panics(StepContext context, CancellationToken token)
         {
             await _forks[^1].SayAsync("[  1.0] Kernel panic - not syncing: Fatal exception");
-            await Task.Delay(token.CanBeCanceled ? 2000 : 0, token);
+            await Task.Delay(token.CanBeCanceled ? 60_000 : 0, token);
         }
 
         TestReport report = await RunAsync(new() { Parallel = 1 }, Test("one", Panics));
