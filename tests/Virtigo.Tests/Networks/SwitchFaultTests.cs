@@ -41,7 +41,7 @@ public sealed class SwitchFaultTests
         await using SwitchFixture lan = SwitchFixture.Start("lan: a b");
         SwitchGuest a = await lan.ConnectAsync("a");
         SwitchGuest b = await lan.ConnectAsync("b");
-        lan.Switch.SetFault(s_there, new LinkFault { Delay = TimeSpan.FromSeconds(20) });
+        lan.Switch.SetFault(s_there, new LinkFault { Delay = TimeSpan.FromMilliseconds(500) });
         await a.SayAsync("b", "held");
         await CountAsync(lan, counters => counters.FramesReceived == 1);
         lan.Switch.SetFault(s_there, new LinkFault { Down = true });
