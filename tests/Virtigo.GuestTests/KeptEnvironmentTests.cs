@@ -126,7 +126,7 @@ public sealed class KeptEnvironmentTests(Lab lab) : IAsyncLifetime
     {
         Assert.Equal("hi\n", await OkAsync("step", "server: echo hi", "--on", _name));
         await OkAsync("step", "--on", _name, "disk: {machine: server, fault: slow, rate: 100kB/s}");
-        await OkAsync("step", "--on", _name, "server: {run: timeout 3 dd if=/dev/vda of=/dev/null bs=1M count=1 skip=700 iflag=direct, exit: 124}");
+        await OkAsync("step", "--on", _name, "server: {run: timeout 3 dd if=/dev/vda of=/dev/null bs=1M count=4 skip=700 iflag=direct, exit: 124}");
         await OkAsync("step", "--on", _name, "disk: {machine: server, fault: none}", "server: dd if=/dev/vda of=/dev/null bs=1M count=1 skip=700 iflag=direct");
 
         CommandResult wrong = await lab.RunAsync("step", "--on", _name, "server: true", "sever: true");
