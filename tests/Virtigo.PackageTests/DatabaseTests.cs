@@ -17,7 +17,7 @@ public sealed class DatabaseTests(Database database) : ForkedTest<Database>(data
         Machine primary = Fork["primary"], standby = Fork["standby"];
         // Writes one row after the other, and notes each once it is acknowledged.
         await standby.RunAsync("""
-            seq 1000000 | sed 's/.*/INSERT INTO orders VALUES (&) RETURNING id;/' > /run/orders.sql
+            seq 100000 | sed 's/.*/INSERT INTO orders VALUES (&) RETURNING id;/' > /run/orders.sql
             nohup psql -q -A -t -h primary -U postgres -f /run/orders.sql > /run/acknowledged 2>&1 &
             """, Cancel);
         await standby.WaitForCommandAsync("test $(wc -l < /run/acknowledged) -gt 20", null, Cancel);

@@ -270,6 +270,9 @@ sub start_watch {
         child_setup();
         close $port;
         POSIX::close($children) if $children >= 0;
+        # Nobody sees the end of what still has a writer, and this process stays.
+        undef $ready_shell;
+        (%streams, %by_pid, @drains) = ();
         my $code = eval { watch($kind, $subject, $write) };
         syswrite $write, $@ if !defined $code;
         POSIX::_exit(defined $code ? $code : 4);

@@ -70,6 +70,23 @@ public sealed class PreparedShellTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_waited_for_meanwhile_holds_neither_it_nor_the_end_of_input_up()
+    {
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await _guest.Channel.PrepareShellAsync(Token);
+        await using GuestProcess cat = await _guest.Shell.StartAsync(["/bin/cat"], new CommandOptions(), Token);
+        Task waiting = _guest.Shell.WaitAsync(new GuestCondition(GuestConditionKind.File, "/no/such/file"), _ => { }, done.Token);
+        await _guest.Channel.PingAsync(Token);
+
+        Assert.Equal("open\n", (await RunAsync("echo open")).Output);
+        await cat.Input.DisposeAsync();
+        Assert.Equal(0, await cat.Exited.WaitAsync(TimeSpan.FromSeconds(20), Token));
+
+        await done.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
     public async Task One_that_was_killed_is_missed_by_nobody()
     {
         await _guest.Channel.PrepareShellAsync(Token);
