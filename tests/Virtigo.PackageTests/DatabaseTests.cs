@@ -26,9 +26,9 @@ public sealed class DatabaseTests(Database database) : ForkedTest<Database>(data
 
         string[] acknowledged = (await standby.RunAsync("grep -x '[0-9]*' /run/acknowledged", Cancel)).Split('\n');
         await standby.RunAsync("su postgres -c \"psql -c 'SELECT pg_promote()'\"", Cancel);
-        string[] stored = (await standby.RunAsync("psql -A -t -h standby -U postgres -c 'SELECT id FROM orders'", Cancel)).Split('\n');
+        string[] stored = (await standby.RunAsync("su postgres -c \"psql -A -t -c 'SELECT id FROM orders'\"", Cancel)).Split('\n');
         Assert.Empty(acknowledged.Except(stored));
-        await standby.RunAsync("psql -h standby -U postgres -c 'INSERT INTO orders VALUES (-1)'", Cancel);
+        await standby.RunAsync("su postgres -c \"psql -c 'INSERT INTO orders VALUES (-1)'\"", Cancel);
 
         // The old primary still takes itself for the primary, yet acknowledges nothing without its standby.
         await primary.StartAsync(Cancel);
