@@ -87,17 +87,15 @@ internal sealed partial class MachineRun : IAsyncDisposable
         }
 
         await _connecting.WaitAsync(cancellationToken);
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            _bootId = await _channel.ResetAsync(_config.Clock.GetUtcNow(), RandomNumberGenerator.GetBytes(EntropyLength), either.Token);
-            _shell = new ChannelShell(_channel, _config.Clock);
-            _connectedBefore = true;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The channel was not set up when the guest was copied: it is when the first command comes.
+            // A channel that was not set up when the guest was copied is when the first command comes.
+            await AnswersSoonAsync(async token =>
+            {
+                _bootId = await _channel.ResetAsync(_config.Clock.GetUtcNow(), RandomNumberGenerator.GetBytes(EntropyLength), token);
+                _shell = new ChannelShell(_channel, _config.Clock);
+                _connectedBefore = true;
+            }, s_answerLimit, cancellationToken);
         }
         finally
         {
@@ -218,22 +216,13 @@ internal sealed partial class MachineRun : IAsyncDisposable
         _ended.Dispose();
     }
 
-    /// <summary>A copy's clock and entropy, for a guest that knows commands only.</summary>
-    private async Task RefreshOnConsoleAsync(CancellationToken cancellationToken)
+    /// <summary>A copy's clock and entropy, for a guest that knows commands only; one that did not wait for commands when it was copied goes on as it is.</summary>
+    private Task<bool> RefreshOnConsoleAsync(CancellationToken cancellationToken) => AnswersSoonAsync(async token =>
     {
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            IGuestShell shell = await ShellAsync(either.Token);
-            string refresh = FormattableString.Invariant($"cat > /dev/urandom; date -u -s @{_config.Clock.GetUtcNow().ToUnixTimeSeconds()}");
-            await shell.ExecuteAsync(refresh, new CommandOptions { Input = RandomNumberGenerator.GetBytes(EntropyLength) }, either.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // It did not wait for commands when it was copied: it goes on as it is.
-        }
-    }
+        IGuestShell shell = await ShellAsync(token);
+        string refresh = FormattableString.Invariant($"cat > /dev/urandom; date -u -s @{_config.Clock.GetUtcNow().ToUnixTimeSeconds()}");
+        await shell.ExecuteAsync(refresh, new CommandOptions { Input = RandomNumberGenerator.GetBytes(EntropyLength) }, token);
+    }, s_answerLimit, cancellationToken);
 
     private bool Usable(IGuestShell shell) => shell is not ChannelShell || _channel!.IsReady;
 
@@ -309,22 +298,16 @@ internal sealed partial class MachineRun : IAsyncDisposable
     /// <summary>What the agent knows of the guest's side; an agent that does not answer either knows nothing.</summary>
     private async Task<(bool Runs, string Said)> LookAsync(GuestAgent agent, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(_config.Speed.Scale(s_answerLimit), _config.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            return await GuestChannelSetup.LookAsync(agent, either.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return (true, "");
-        }
+        (bool Runs, string Said) seen = (true, "");
+        await AnswersSoonAsync(async token => seen = await GuestChannelSetup.LookAsync(agent, token), s_answerLimit, cancellationToken);
+        return seen;
     }
 
     /// <summary>Whether the guest's side that ran before still does, so that it need not be started.</summary>
     private Task<bool> AnswersAsync(GuestChannel channel, CancellationToken cancellationToken) => AnswersSoonAsync(
         async token => _bootId = await channel.ResetAsync(null, ReadOnlyMemory<byte>.Empty, token), s_reunionLimit, cancellationToken);
 
+    /// <summary>Asks the guest something, and gives up after a while: then nothing was found out.</summary>
     private async Task<bool> AnswersSoonAsync(Func<CancellationToken, Task> ask, TimeSpan soon, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(_config.Speed.Scale(soon), _config.Clock);
