@@ -186,5 +186,14 @@ public sealed class Lab : IDisposable
     }
 }
 
+/// <summary>What <c>./test</c> leaves to <c>./test --thorough</c>.</summary>
+public static class Tiers
+{
+    public const string Name = "Tier";
+
+    /// <summary>Installs a system of its own: what takes too long for every change.</summary>
+    public const string Thorough = nameof(Thorough);
+}
+
 /// <summary>How a run of the command ended.</summary>
 public sealed record CommandResult(int ExitCode, string Data, string People);

@@ -5,6 +5,7 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>The faster install leads to the same system as the plain installer with the same choices.</summary>
+[Trait(Tiers.Name, Tiers.Thorough)]
 public sealed partial class SameAsPlainInstallTests(Lab lab)
 {
     /// <summary>What is compared, by the command that shows it.</summary>

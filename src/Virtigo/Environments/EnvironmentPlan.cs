@@ -12,7 +12,7 @@ namespace Virtigo.Environments;
 internal sealed record EnvironmentPlan
 {
     /// <summary>Counts up when snapshots made by an older Virtigo can no longer be used.</summary>
-    private const int Format = 1;
+    private const int Format = 2;
 
     /// <summary>What was written.</summary>
     public required EnvironmentSpec Spec { get; init; }

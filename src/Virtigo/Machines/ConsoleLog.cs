@@ -74,4 +74,20 @@ internal sealed class ConsoleLog
             return (place <= first ? all : all[(int)(place - first)..], _tail.Total, _more.Task);
         }
     }
+
+    /// <summary>Completes when this was said.</summary>
+    public async Task SaysAsync(byte[] text, CancellationToken cancellationToken)
+    {
+        for (long place = 0; ;)
+        {
+            (byte[] said, long end, Task more) = After(place);
+            if (said.AsSpan().IndexOf(text) >= 0)
+            {
+                return;
+            }
+
+            place = Math.Max(0, end - text.Length + 1);
+            await more.WaitAsync(cancellationToken);
+        }
+    }
 }

@@ -36,7 +36,7 @@ public sealed class QemuCommandLineTests
         -machine pc,vmport=off,memory-backend=memory
         -object memory-backend-ram,id=memory,size=1024M
         -accel tcg,tb-size=512
-        -cpu max
+        -cpu max,-la57,-avx,-avx2
         -smp 1
         -m 1024M
         -rtc base=utc

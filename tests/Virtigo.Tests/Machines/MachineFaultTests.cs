@@ -48,17 +48,4 @@ public sealed class MachineFaultTests
             return Task.CompletedTask;
         }
     }
-
-    private sealed class OneGuest(IGuest guest) : IHypervisor
-    {
-        public string Name => "one";
-
-        public HypervisorCapabilities Capabilities { get; } = new() { MaxSerials = 0 };
-
-        public Task<string> VersionAsync(CancellationToken cancellationToken) => Task.FromResult("1");
-
-        public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken) => Task.FromResult(guest);
-    }
 }
