@@ -48,9 +48,9 @@ public sealed class NamedFailureTests(Lab lab)
 
         using SocketFolder sockets = SocketFolder.Create(lab.Paths);
         using WorkFolder work = WorkFolder.Create(lab.Paths, "test");
-        string preseed = PreseedWriter.Write([.. DebianAnswers.For(plan.ToDebianChoices()).Where(keep)], redact: false);
+        string preseed = PreseedWriter.Write([.. DebianAnswers.Shared(plan.ToDebianChoices()).Where(keep)], redact: false);
         string initrd = Path.Combine(work.Path, "initrd");
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, "nonce", user: null), Cancel);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), Cancel);
         string disk = Path.Combine(work.Path, "disk.qcow2");
         await QemuImage.CreateAsync(disk, plan.DiskBytes.Value, Cancel);
         var watcher = new InstallWatcher(new InstallWatcherOptions
@@ -58,7 +58,7 @@ public sealed class NamedFailureTests(Lab lab)
             Speed = accelerator.Speed,
             Templates = await TemplateCatalog.OfAsync(installer, Cancel),
         });
-        await new DebianInstall(hypervisor, proxy, watcher).RunAsync(
+        await new DebianInstall(hypervisor, proxy, watcher).SaveWaitingAsync(
             new InstallJob
             {
                 Name = "failing",
@@ -68,11 +68,10 @@ public sealed class NamedFailureTests(Lab lab)
                 KernelPath = installer.KernelPath,
                 InitrdPath = initrd,
                 CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-                Marker = InstallHooks.Marker("nonce"),
                 MemoryMiB = 1024,
                 Accelerator = accelerator.Accelerator,
                 ArchivePorts = new HashSet<int> { 80 },
             },
-            Cancel);
+            Path.Combine(work.Path, "state"), Cancel);
     }
 }

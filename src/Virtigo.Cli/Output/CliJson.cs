@@ -8,7 +8,7 @@ internal sealed record ErrorReport(ErrorDetails Error);
 
 internal sealed record ErrorDetails(string Kind, int ExitCode, string Message, string? Hint, string? Report);
 
-internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyList<ExplainLine> Values);
+internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyList<ExplainLine> Values, DateTimeOffset? SavedInstaller);
 
 internal sealed record ExplainLine(string Key, string Value, string Origin, string Kind);
 

@@ -16,6 +16,7 @@ internal static class BuildVerb
         Option<string?> name = Targets.NameOption();
         Option<string> accelerator = Accelerators.Option();
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
+        Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
         Option<bool> dryRun = new("--dry-run") { Description = "Show the plan and whether it is built already; build nothing" };
         Option<bool> answers = new("--print-answers") { Description = "Print the answers the installer would be given, without secrets; build nothing" };
         var verb = new Verb("build", "Build the image of an appliance, unless it is built already",
@@ -24,7 +25,7 @@ internal static class BuildVerb
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, accelerator, force, dryRun, answers,
+            target, name, accelerator, force, full, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -46,6 +47,7 @@ internal static class BuildVerb
                     Offline = run.Value(options.Offline),
                     AllowExpired = run.Value(options.AllowExpired),
                     Force = run.Value(force),
+                    Full = run.Value(full),
                     Accelerator = Accelerators.Of(run.Value(accelerator)),
                     SpecText = spec.RedactedText,
                     RerunCommand = Rerun(run),

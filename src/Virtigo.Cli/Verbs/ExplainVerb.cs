@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Virtigo.Appliances;
 using Virtigo.Cli.Output;
@@ -31,15 +32,20 @@ internal static class ExplainVerb
     public static void Write(Invocation run, AppliancePlan plan)
     {
         IReadOnlyList<ExplainedSetting> values = plan.Explain();
+        DateTimeOffset? saved = BuildVerb.Builder(run).SavedInstall(plan);
         if (run.Mode.Json)
         {
             var report = new ExplainReport(plan.Name.Value, plan.Fingerprint,
-                [.. values.Select(value => new ExplainLine(value.Key, value.Shown, value.Origin.Text, value.Origin.Kind.ToString()))]);
+                [.. values.Select(value => new ExplainLine(value.Key, value.Shown, value.Origin.Text, value.Origin.Kind.ToString()))], saved);
             run.Data(JsonSerializer.Serialize(report, CliJson.Indented.ExplainReport));
             return;
         }
 
         Table.Write(run.Host.Data, [.. values.Select(value => (IReadOnlyList<string>)[value.Key, value.Shown, value.Origin.ToString()])]);
         run.Data($"\nfingerprint {plan.Fingerprint}");
+        run.Data(string.Create(CultureInfo.InvariantCulture, $"saved installer {(saved is null
+            ? "none yet of this way; the next build saves one"
+            : $"of {saved:yyyy-MM-dd HH:mm} UTC, gone on from while the archive has nothing newer")}"));
+        run.Data($"  shared by plans with the same {string.Join(", ", ApplianceBuilder.SharedSettings)}");
     }
 }

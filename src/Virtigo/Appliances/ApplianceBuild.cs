@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using Virtigo.Archives;
@@ -18,11 +19,12 @@ internal sealed class ApplianceBuild(
 {
     private const string BootLogName = "boot-test-console.log";
 
-    /// <summary>What debian-installer and the unpacked initial file system need at least.</summary>
+    /// <summary>What debian-installer and the unpacked initial file system need. Not the plan's: nothing of it is to be seen in the image.</summary>
     private const int InstallMemoryMiB = 1024;
 
     private AcceleratorReport? _accelerator;
     private Func<IReadOnlyList<string>> _evidence = () => [];
+    private IReadOnlyList<ProxyRecord> _fetchedBefore = [];
 
     /// <summary>Builds the image.</summary>
     /// <exception cref="VirtigoException">The build failed; the exception names the report.</exception>
@@ -54,21 +56,51 @@ internal sealed class ApplianceBuild(
         return report;
     }
 
+    /// <summary>
+    /// Installs. Every install waits where its way parts from other appliances', is saved there, and goes on from what was saved: so one that
+    /// finds another's saved there differs from it in nothing.
+    /// </summary>
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
-        string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        string initrd = Path.Combine(draft.Directory, "initrd");
         DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(await archives.ExistenceAsync()) };
-        string preseed = PreseedWriter.Write(DebianAnswers.For(choices), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, nonce, choices.User.Value), cancellationToken);
-        await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
+        string way = InstallWay.Of(plan);
+        string key = InstallWay.Key(way, archives, installer, await GuestPlatform.OfAsync(hypervisor, Chosen, cancellationToken));
+        using InstallPointTurn turn = await new InstallPointStore(paths).EnterAsync(
+            key, () => log.Note("Another build comes the same way; waiting until it parts from this one."), cancellationToken);
+        bool goesOn = turn.Point is not null && !options.Full;
 
         InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
+        InstallWatcher watcher = await WatcherAsync(estimator, goesOn ? InstallStage.Packages : InstallStage.Components, cancellationToken);
+        var install = new DebianInstall(hypervisor, proxy, watcher);
+        InstallJob job = await JobAsync(choices, sockets, cancellationToken);
+        if (goesOn)
+        {
+            log.Note(string.Create(CultureInfo.InvariantCulture,
+                $"Goes on from where an install of {turn.Point!.Created:yyyy-MM-dd HH:mm} UTC came to before it knew its appliance."));
+            await turn.TakeAsync(draft.DiskPath, draft.Directory, clock.GetUtcNow(), cancellationToken);
+            _fetchedBefore = turn.Point.Fetched;
+        }
+        else
+        {
+            await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
+            await install.SaveWaitingAsync(job, turn.Begin(), cancellationToken);
+            await turn.KeepAsync(new InstallPoint(key, way, clock.GetUtcNow(), proxy.Records), draft.DiskPath, draft.Directory, cancellationToken);
+        }
+
+        await install.RunAsync(GoingOn(job, choices, turn.StatePath), cancellationToken);
+        log.Installed();
+        await estimator.LearnAsync(watcher.Timings, cancellationToken);
+        File.Delete(job.InitrdPath);
+    }
+
+    private async Task<InstallWatcher> WatcherAsync(InstallEstimator estimator, InstallStage first, CancellationToken cancellationToken)
+    {
         TemplateCatalog templates = await TemplateCatalog.OfAsync(installer, cancellationToken);
         Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
         var watcher = new InstallWatcher(new InstallWatcherOptions
         {
-            Speed = _accelerator.Speed,
+            Speed = _accelerator!.Speed,
+            FirstStage = first,
             Clock = clock,
             Estimator = estimator,
             Templates = templates,
@@ -82,25 +114,40 @@ internal sealed class ApplianceBuild(
             },
         });
         _evidence = () => watcher.LastLines(40);
-        await new DebianInstall(hypervisor, proxy, watcher).RunAsync(
-            new InstallJob
-            {
-                Name = plan.Name.Value,
-                SocketFolder = sockets,
-                LogFolder = draft.Directory,
-                DiskPath = draft.DiskPath,
-                KernelPath = installer.KernelPath,
-                InitrdPath = initrd,
-                CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-                Marker = InstallHooks.Marker(nonce),
-                MemoryMiB = Math.Max(InstallMemoryMiB, plan.MemoryMiB.Value),
-                Accelerator = Chosen,
-                ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
-            },
-            cancellationToken);
-        log.Installed();
-        await estimator.LearnAsync(watcher.Timings, cancellationToken);
-        File.Delete(initrd);
+        return watcher;
+    }
+
+    private async Task<InstallJob> JobAsync(DebianChoices choices, string sockets, CancellationToken cancellationToken)
+    {
+        string initrd = Path.Combine(draft.Directory, "initrd");
+        string preseed = PreseedWriter.Write(DebianAnswers.Shared(choices), redact: false);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), cancellationToken);
+        return new InstallJob
+        {
+            Name = plan.Name.Value,
+            SocketFolder = sockets,
+            LogFolder = draft.Directory,
+            DiskPath = draft.DiskPath,
+            KernelPath = installer.KernelPath,
+            InitrdPath = initrd,
+            CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+            MemoryMiB = InstallMemoryMiB,
+            Accelerator = Chosen,
+            ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
+        };
+    }
+
+    /// <summary>The same guest, as it goes on to the end with what is the appliance's own.</summary>
+    private InstallJob GoingOn(InstallJob job, DebianChoices choices, string state)
+    {
+        string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        string preseed = PreseedWriter.Write(DebianAnswers.Own(choices), redact: false);
+        return job with
+        {
+            SavedState = state,
+            OwnPart = token => InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token),
+            Marker = InstallHooks.Marker(nonce),
+        };
     }
 
     /// <summary>The guest speaks HTTP to the proxy, whatever the proxy speaks to the archive.</summary>
@@ -145,7 +192,7 @@ internal sealed class ApplianceBuild(
                 Packages = [.. boot.Packages.Select(package => new ImagePackage(package.Name, package.Version, package.Architecture))],
                 Materials =
                 [
-                    .. proxy.Records.Where(record => record is { Status: 200, Sha256: not null })
+                    .. _fetchedBefore.Concat(proxy.Records).Where(record => record is { Status: 200, Sha256: not null }).DistinctBy(record => (record.Url, record.Sha256))
                         .Select(record => new ImageMaterial(record.Url, record.Sha256!, record.Size, record.Verified)),
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),

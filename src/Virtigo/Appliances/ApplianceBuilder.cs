@@ -32,7 +32,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(options);
         var log = new BuildLog(_clock, progress);
-        if (!options.Force && Built(plan) is { } known)
+        if (options is { Force: false, Full: false } && Built(plan) is { } known)
         {
             return new BuildResult(known, AlreadyBuilt: true, log.Elapsed);
         }
@@ -50,7 +50,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
 
         string key = Key(plan, archives, installer);
         await using ImageDraft? draft = await _store.BeginAsync(
-            key, () => log.Note("Another build of the same image is under way; waiting for it."), options.Force, cancellationToken);
+            key, () => log.Note("Another build of the same image is under way; waiting for it."), options.Force || options.Full, cancellationToken);
         StoredImage image = draft is null
             ? _store.TryGet(key)!
             : await new ApplianceBuild(paths, hypervisor, _clock, log, plan, options, client.Pool, archives, installer, draft).RunAsync(cancellationToken);
@@ -90,7 +90,20 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return PreseedWriter.Write(AnswersTo(plan), redact: true);
+        DebianChoices choices = plan.ToDebianChoices();
+        return "# At the start:\n" + PreseedWriter.Write(DebianAnswers.Shared(choices), redact: true)
+            + "\n# When the base system is complete and up to date:\n" + PreseedWriter.Write(DebianAnswers.Own(choices), redact: true);
+    }
+
+    /// <summary>The settings, by their keys, in which two plans must be equal for one to go on from the installer that the other saved.</summary>
+    public static IReadOnlyList<string> SharedSettings => InstallWay.Settings;
+
+    /// <summary>When an installer was saved that a build of this plan may go on from; null when there is none.</summary>
+    /// <param name="plan">The plan.</param>
+    public DateTimeOffset? SavedInstall(AppliancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return new InstallPointStore(paths).Find(InstallWay.Of(plan)).FirstOrDefault()?.Created;
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -115,16 +128,17 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
     /// A version that answers or prepares otherwise does not take an older version's image for its own.
     /// </summary>
-    private static string Recipe(AppliancePlan plan) => Hash(
-    [
-        plan.Fingerprint,
-        .. AnswersTo(plan).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-        DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-        .. InstallHooks.For("", "", user: null).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
-    ]);
-
-    private static IReadOnlyList<Answer> AnswersTo(AppliancePlan plan) =>
-        DebianAnswers.For(plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(_ => true) });
+    private static string Recipe(AppliancePlan plan)
+    {
+        DebianChoices choices = plan.ToDebianChoices();
+        return Hash(
+        [
+            plan.Fingerprint,
+            .. InstallWay.Parts(plan),
+            .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
+            .. InstallHooks.Own(choices, "", "").Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+        ]);
+    }
 
     private static string Hash(IEnumerable<string> parts) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));

@@ -42,6 +42,12 @@ public sealed record BuildOptions
     /// <summary>Build even if the image is in the store. Default: false.</summary>
     public bool Force { get; init; }
 
+    /// <summary>
+    /// Install from the beginning, even where an installer was saved that this build could go on from, and even if the image is in the store.
+    /// Default: false.
+    /// </summary>
+    public bool Full { get; init; }
+
     /// <summary>The accelerator to use. Default: the best that works here.</summary>
     public Hypervisors.Accelerator Accelerator { get; init; }
 

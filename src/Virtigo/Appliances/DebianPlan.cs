@@ -5,7 +5,7 @@ namespace Virtigo.Appliances;
 /// <summary>What a plan means for debian-installer.</summary>
 internal static class DebianPlan
 {
-    /// <summary>The part of the plan that the installer is told, with the origins in words.</summary>
+    /// <summary>The part of the plan that the installer is told, with the origins in words; every early package, whatever the archive has.</summary>
     public static DebianChoices ToDebianChoices(this AppliancePlan plan) => new()
     {
         Hostname = Sourced(plan.Hostname),
@@ -14,6 +14,7 @@ internal static class DebianPlan
         Mirror = Sourced(plan.Mirror),
         SecurityMirror = Sourced(plan.SecurityMirror),
         Packages = Sourced(plan.Packages),
+        EarlyPackages = EarlyPackages.From(_ => true),
         Locale = Sourced(plan.Locale),
         TimeZone = Sourced(plan.TimeZone),
         Keyboard = Sourced(plan.Keyboard),

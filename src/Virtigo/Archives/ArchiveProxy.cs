@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Virtigo.Archives;
 
 /// <summary>
@@ -14,6 +16,8 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
 
     private readonly ProxyLedger _ledger = new(options.OnRecord);
 
+    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> _handouts = new(StringComparer.Ordinal);
+
     /// <summary>What was handed out and refused so far, each file of an address once.</summary>
     public IReadOnlyList<ProxyRecord> Records => _ledger.ToList();
 
@@ -22,6 +26,11 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
 
     /// <summary>The names a guest must be able to resolve.</summary>
     public IReadOnlyCollection<string> Hosts => [.. routes.Select(route => route.Host).Distinct(StringComparer.OrdinalIgnoreCase)];
+
+    /// <summary>Gives the guest something that is no archive's, on the name of any of them. It may be secret: it is not recorded.</summary>
+    /// <param name="path">Its path, without a first slash.</param>
+    /// <param name="content">What is given, from now on.</param>
+    public void HandOut(string path, ReadOnlyMemory<byte> content) => _handouts[path] = content;
 
     /// <summary>Serves one connection until either side is done with it. The caller closes it.</summary>
     /// <param name="connection">A guest's connection to port 80.</param>
@@ -57,6 +66,12 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
     /// <returns>Whether the connection stays open.</returns>
     private async Task<bool> AnswerAsync(ProxyRequest request, ProxyResponse response, CancellationToken cancellationToken)
     {
+        if (_handouts.TryGetValue(request.Path, out ReadOnlyMemory<byte> handout))
+        {
+            await response.SendBytesAsync(request, handout, cancellationToken);
+            return !request.Closes;
+        }
+
         string url = Text.Shorten(request.Url, 400);
         ProxyFile file;
         try

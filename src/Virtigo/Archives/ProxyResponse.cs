@@ -46,6 +46,14 @@ internal sealed class ProxyResponse(Stream connection, TimeProvider clock)
         await connection.FlushAsync(cancellationToken);
     }
 
+    /// <summary>Sends bytes, whole.</summary>
+    public async Task SendBytesAsync(ProxyRequest request, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        await WriteHeadAsync(Head(200, request.Closes).Append("Content-Type: application/octet-stream\r\n"), content.Length, cancellationToken);
+        await connection.WriteAsync(request.Method == "HEAD" ? default : content, cancellationToken);
+        await connection.FlushAsync(cancellationToken);
+    }
+
     /// <summary>Sends a file, or what the request's conditions and range leave of it.</summary>
     /// <returns>The status sent, and the file's size.</returns>
     /// <exception cref="VirtigoException">The file's content is not what it was (<see cref="FailureKind.Trust"/>); the end was withheld.</exception>

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Virtigo.Appliances;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
@@ -38,7 +36,7 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
             });
         }
 
-        return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Places = places, Platform = await PlatformAsync(cancellationToken) };
+        return new EnvironmentPlan { Spec = spec, Machines = machines, Networks = networks, Places = places, Platform = await GuestPlatform.OfAsync(hypervisor, Chosen(options, hypervisor.Remembered()), cancellationToken) };
     }
 
     /// <summary>What guests run on: what was asked for, else what a probe found, else emulation.</summary>
@@ -56,20 +54,5 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
             RerunCommand = options.RerunCommand,
         };
         return (await builder.BuildAsync(plan, how, progress, cancellationToken)).Image;
-    }
-
-    /// <summary>Under KVM the host's processor shows through, and a state saved on one does not go on on another.</summary>
-    private async Task<string> PlatformAsync(CancellationToken cancellationToken)
-    {
-        string version = await hypervisor.VersionAsync(cancellationToken);
-        Accelerator accelerator = Chosen(options, hypervisor.Remembered());
-        if (accelerator != Accelerator.Kvm)
-        {
-            return $"{version} {accelerator}";
-        }
-
-        string[] processor = [.. File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0)
-            .Where(line => line.StartsWith("model name", StringComparison.Ordinal) || line.StartsWith("flags", StringComparison.Ordinal))];
-        return $"{version} {accelerator} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', processor))))}";
     }
 }

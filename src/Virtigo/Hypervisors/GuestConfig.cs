@@ -185,6 +185,9 @@ public sealed record GuestSerial(string Name)
     /// </summary>
     public string? LogFile { get; init; }
 
+    /// <summary>Whether <see cref="LogFile"/> goes on after what is in it, as for a guest that goes on from a saved state.</summary>
+    public bool LogAppends { get; init; }
+
     /// <summary>The most that <see cref="LogFile"/> keeps of the beginning, in bytes.</summary>
     public long LogLimit { get; init; } = 16L << 20;
 }

@@ -15,14 +15,15 @@ internal sealed class SerialLog : IAsyncDisposable
     private IOException? _failure;
 
     /// <summary>Creates the file, only for its owner: consoles show secrets.</summary>
-    /// <param name="path">The file; replaced when present.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="appends">Whether what is in it stays; if not, it is replaced.</param>
     /// <param name="limit">The most that is kept of the beginning, in bytes.</param>
-    public SerialLog(string path, long limit)
+    public SerialLog(string path, bool appends, long limit)
     {
         _limit = limit;
         _file = new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.Create,
+            Mode = appends ? FileMode.Append : FileMode.Create,
             Access = FileAccess.Write,
             Share = FileShare.ReadWrite | FileShare.Delete,
             Options = FileOptions.Asynchronous,

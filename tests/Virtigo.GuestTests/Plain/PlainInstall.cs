@@ -75,7 +75,6 @@ public static class PlainInstall
                 KernelPath = installer.KernelPath,
                 InitrdPath = initrd,
                 CommandLine = "auto=true priority=critical console=ttyS0 --- console=tty0 console=ttyS0,115200",
-                Marker = null,
                 MemoryMiB = Math.Max(1024, plan.MemoryMiB.Value),
                 Accelerator = accelerator.Accelerator,
                 ArchivePorts = new HashSet<int> { 80 },
@@ -98,7 +97,7 @@ public static class PlainInstall
         }
 
         string initrd = Path.Combine(folder, "initrd");
-        IReadOnlyList<InitrdFile> all = InstallHooks.For(Preseed(plan), "plain", user: null);
+        IReadOnlyList<InitrdFile> all = InstallHooks.Shared(Preseed(plan), plan.Mirror.Value.Authority);
         await InitrdComposer.ComposeAsync(initrd, installer with { InitrdPath = compressed },
             [.. all.Where(file => file.Path is "preseed.cfg" or "usr/lib/debian-installer-startup.d/S02virtigo")], cancellationToken);
         File.Delete(compressed);

@@ -32,6 +32,21 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public async Task What_is_handed_out_beside_the_archive_is_given_whole_and_recorded_nowhere()
+    {
+        await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start());
+        var url = new Uri("http://mirror.example/virtigo/own");
+        Assert.Equal(HttpStatusCode.NotFound, (await harness.Http.GetAsync(url, Token)).StatusCode);
+        int before = harness.Proxy.Records.Count;
+
+        harness.Proxy.HandOut("virtigo/own", "secret"u8.ToArray());
+
+        Assert.Equal("secret", await harness.Http.GetStringAsync(url, Token));
+        Assert.Equal("secret", await harness.Http.GetStringAsync(url, Token));
+        Assert.Equal(before, harness.Proxy.Records.Count);
+    }
+
+    [Fact]
     public async Task The_signed_file_is_handed_out_as_it_was_signed_and_its_text_as_Release_under_every_name_of_the_suite()
     {
         await using ProxyHarness harness = await ProxyHarness.StartAsync(TestArchive.Start());

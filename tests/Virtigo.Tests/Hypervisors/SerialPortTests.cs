@@ -28,7 +28,7 @@ public sealed class SerialPortTests : IDisposable
     public async Task A_flood_leaves_its_beginning_and_its_end_and_says_how_much_is_missing()
     {
         const int limit = 10_000;
-        await using var port = new SerialPort("console", _host, new SerialLog(LogPath, limit));
+        await using var port = new SerialPort("console", _host, new SerialLog(LogPath, appends: false, limit));
         byte[] block = new byte[1 << 20];
         Array.Fill(block, (byte)'x');
         await _guest.WriteAsync("first"u8.ToArray(), Token);
@@ -53,7 +53,7 @@ public sealed class SerialPortTests : IDisposable
     [Fact]
     public async Task A_log_just_above_its_limit_is_complete()
     {
-        await using var port = new SerialPort("console", _host, new SerialLog(LogPath, 3));
+        await using var port = new SerialPort("console", _host, new SerialLog(LogPath, appends: false, 3));
         await _guest.WriteAsync("0123456789"u8.ToArray(), Token);
         _guest.Dispose();
         await port.Ended.WaitAsync(Soon, Token);

@@ -9,18 +9,18 @@ public sealed class DebianAnswersTests
 
     [Fact]
     public void A_plan_of_defaults_gives_the_golden_answers() =>
-        Golden.Same("minimal.cfg", PreseedWriter.Write(DebianAnswers.For(Plan()), redact: false));
+        Golden.Same("minimal.cfg", Written(Plan(), redact: false));
 
     [Fact]
     public void A_plan_with_everything_gives_the_golden_answers_without_its_secrets() =>
-        Golden.Same("full.cfg", PreseedWriter.Write(DebianAnswers.For(Full()), redact: true));
+        Golden.Same("full.cfg", Written(Full(), redact: true));
 
     [Fact]
     public void Redaction_hides_every_hash()
     {
-        string shown = PreseedWriter.Write(DebianAnswers.For(Full()), redact: true);
+        string shown = Written(Full(), redact: true);
         Assert.DoesNotContain("$6$", shown, StringComparison.Ordinal);
-        Assert.Contains("$6$", PreseedWriter.Write(DebianAnswers.For(Full()), redact: false), StringComparison.Ordinal);
+        Assert.Contains("$6$", Written(Full(), redact: false), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -28,8 +28,19 @@ public sealed class DebianAnswersTests
     {
         foreach (DebianChoices plan in new[] { Plan(), Full() })
         {
-            Assert.Empty(DebianAnswers.For(plan).GroupBy(a => a.Question).Where(g => g.Count() > 1).Select(g => g.Key));
+            foreach (IReadOnlyList<Answer> part in new[] { DebianAnswers.Shared(plan), DebianAnswers.Own(plan) })
+            {
+                Assert.Empty(part.GroupBy(a => a.Question).Where(g => g.Count() > 1).Select(g => g.Key));
+            }
         }
+    }
+
+    [Fact]
+    public void What_is_an_appliances_own_shows_in_no_shared_answer()
+    {
+        DebianChoices other = Full() with { Hostname = new("other", "other.yml:1:1"), Locale = Plan().Locale };
+
+        Assert.Equal(PreseedWriter.Write(DebianAnswers.Shared(Plan()), redact: false), PreseedWriter.Write(DebianAnswers.Shared(other), redact: false));
     }
 
     [Fact]
@@ -37,14 +48,15 @@ public sealed class DebianAnswersTests
     {
         foreach (DebianChoices plan in new[] { Plan(), Full() })
         {
-            Assert.Empty(PreseedLinter.Lint(PreseedWriter.Write(DebianAnswers.For(plan), redact: false), null));
+            Assert.Empty(PreseedLinter.Lint(PreseedWriter.Write(DebianAnswers.Shared(plan), redact: false), null));
+            Assert.DoesNotContain(PreseedLinter.Lint(PreseedWriter.Write(DebianAnswers.Own(plan), redact: false), null), finding => finding.Severity != PreseedSeverity.Note);
         }
     }
 
     [Fact]
     public void Without_user_and_password_root_is_locked_by_a_value_the_installer_accepts()
     {
-        IReadOnlyList<Answer> answers = DebianAnswers.For(Plan());
+        IReadOnlyList<Answer> answers = DebianAnswers.Own(Plan());
         Assert.Equal("true", Value(answers, "passwd/root-login"));
         Assert.Equal("*", Value(answers, "passwd/root-password-crypted"));
         Assert.Equal("false", Value(answers, "passwd/make-user"));
@@ -53,7 +65,7 @@ public sealed class DebianAnswersTests
     [Fact]
     public void With_a_user_root_is_locked_and_the_user_gets_sudo_from_the_installer()
     {
-        IReadOnlyList<Answer> answers = DebianAnswers.For(Plan() with { User = new(new DebianUser("ada", "", null, []), "web.yml:4:1") });
+        IReadOnlyList<Answer> answers = DebianAnswers.Own(Plan() with { User = new(new DebianUser("ada", "", null, []), "web.yml:4:1") });
         Assert.Equal("false", Value(answers, "passwd/root-login"));
         Assert.DoesNotContain(answers, a => a.Question == "passwd/root-password-crypted");
         Assert.Equal("*", Value(answers, "passwd/user-password-crypted"));
@@ -63,7 +75,7 @@ public sealed class DebianAnswersTests
     public void The_security_host_carries_the_path_before_debian_security()
     {
         DebianChoices plan = Plan() with { SecurityMirror = new(new Uri("http://mirror.example:8080/pub/debian-security/"), "test") };
-        Assert.Equal("mirror.example:8080/pub", Value(DebianAnswers.For(plan), "apt-setup/security_host"));
+        Assert.Equal("mirror.example:8080/pub", Value(DebianAnswers.Shared(plan), "apt-setup/security_host"));
     }
 
     [Theory]
@@ -74,7 +86,7 @@ public sealed class DebianAnswersTests
     public void A_security_mirror_that_the_installer_cannot_use_is_refused(string mirror)
     {
         DebianChoices plan = Plan() with { SecurityMirror = new(new Uri(mirror), "web.yml:2:1") };
-        var error = Assert.Throws<VirtigoException>(() => DebianAnswers.For(plan));
+        var error = Assert.Throws<VirtigoException>(() => DebianAnswers.Shared(plan));
         Assert.Equal(FailureKind.Usage, error.Kind);
         Assert.Contains("web.yml:2:1", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
@@ -90,7 +102,7 @@ public sealed class DebianAnswersTests
     public void A_user_name_that_the_installer_would_stop_at_is_refused(string name)
     {
         DebianChoices plan = Plan() with { User = new(new DebianUser(name, "", null, []), "web.yml:4:1") };
-        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => DebianAnswers.For(plan)).Kind);
+        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => DebianAnswers.Own(plan)).Kind);
     }
 
     [Theory]
@@ -102,14 +114,14 @@ public sealed class DebianAnswersTests
     public void A_package_name_that_a_shell_could_misread_is_refused(string name)
     {
         DebianChoices plan = Plan() with { Packages = new([name], "web.yml:1:1") };
-        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => DebianAnswers.For(plan)).Kind);
+        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => DebianAnswers.Own(plan)).Kind);
     }
 
     [Fact]
     public void A_value_of_two_lines_cannot_smuggle_in_an_answer()
     {
         DebianChoices plan = Plan() with { Hostname = new("web\nd-i debian-installer/allow_unauthenticated boolean true", "test") };
-        Assert.Throws<VirtigoException>(() => PreseedWriter.Write(DebianAnswers.For(plan), redact: false));
+        Assert.Throws<VirtigoException>(() => Written(plan, redact: false));
     }
 
     [Fact]
@@ -127,6 +139,9 @@ public sealed class DebianAnswersTests
     [InlineData("")]
     public void A_kernel_parameter_that_would_reach_the_installed_system_is_refused(string parameter) =>
         Assert.Throws<ArgumentException>(() => DebianBoot.CommandLine(parameter));
+
+    private static string Written(DebianChoices plan, bool redact) =>
+        PreseedWriter.Write(DebianAnswers.Shared(plan), redact) + "\n" + PreseedWriter.Write(DebianAnswers.Own(plan), redact);
 
     private static string Value(IReadOnlyList<Answer> answers, string question) => Assert.Single(answers, a => a.Question == question).Value;
 

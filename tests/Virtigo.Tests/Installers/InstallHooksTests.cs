@@ -9,7 +9,26 @@ public sealed class InstallHooksTests
 {
     private static readonly DebianUser s_user = new("alice", "", null, ["ssh-ed25519 AAAA alice@desk"]);
 
-    private static IReadOnlyList<InitrdFile> Hooks(DebianUser? user) => InstallHooks.For("d-i passwd/root-password-crypted password $6$x$y\n", "n0nce", user);
+    private static IReadOnlyList<InitrdFile> Hooks(DebianUser? user) =>
+    [
+        .. InstallHooks.Shared("d-i debian-installer/language string en\n", "mirror.example:8080"),
+        .. InstallHooks.Own(Choices(user), "d-i passwd/root-password-crypted password $6$x$y\n", "n0nce"),
+    ];
+
+    private static DebianChoices Choices(DebianUser? user) => new()
+    {
+        Hostname = new("web", "test"),
+        Domain = new("internal", "test"),
+        Release = new("trixie", "test"),
+        Mirror = new(new Uri("http://mirror.example:8080/debian/"), "test"),
+        SecurityMirror = new(new Uri("http://mirror.example/debian-security/"), "test"),
+        Packages = new([], "test"),
+        Locale = new("C.UTF-8", "test"),
+        TimeZone = new("Etc/UTC", "test"),
+        Keyboard = new("us", "test"),
+        User = new(user, "test"),
+        RootPasswordHash = new(null, "test"),
+    };
 
     private static string Text(InitrdFile file) => Encoding.UTF8.GetString(file.Content.Span);
 
@@ -17,7 +36,7 @@ public sealed class InstallHooksTests
     public async Task Every_script_is_a_script_that_a_plain_shell_reads()
     {
         InitrdFile[] scripts = [.. Hooks(s_user).Where(file => Text(file).StartsWith("#!/bin/sh\n", StringComparison.Ordinal))];
-        Assert.Equal(4, scripts.Length);
+        Assert.Equal(6, scripts.Length);
         foreach (InitrdFile script in scripts)
         {
             Assert.True(script.Mode.HasFlag(UnixFileMode.UserExecute), script.Path);
@@ -33,9 +52,9 @@ public sealed class InstallHooksTests
     [Fact]
     public void What_may_hold_a_secret_is_readable_by_root_only()
     {
-        InitrdFile preseed = Hooks(null).Single(file => file.Path == "preseed.cfg");
+        InitrdFile preseed = Hooks(null).Single(file => file.Path == "virtigo/own.cfg");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, preseed.Mode);
-        Assert.DoesNotContain(Hooks(null), file => file.Path != "preseed.cfg" && Text(file).Contains("$6$", StringComparison.Ordinal));
+        Assert.DoesNotContain(Hooks(null), file => file.Path != "virtigo/own.cfg" && Text(file).Contains("$6$", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -43,6 +62,61 @@ public sealed class InstallHooksTests
     {
         Assert.Contains(Hooks(null), file => file.Path.EndsWith("98virtigo", StringComparison.Ordinal)
             && Text(file).Contains(InstallHooks.Marker("n0nce"), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_guest_waits_with_the_line_that_is_looked_for_and_asks_its_archives_host()
+    {
+        string wait = Text(Hooks(null).Single(file => file.Path.EndsWith("99virtigo", StringComparison.Ordinal)));
+
+        Assert.Contains($"echo \"{InstallHooks.Waiting}\"", wait, StringComparison.Ordinal);
+        Assert.Contains($"'http://mirror.example:8080/{InstallHooks.OwnPath}'", wait, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_own_part_is_unpacked_by_tar_with_modes_time_and_entropy_of_its_own()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-own");
+        try
+        {
+            var now = DateTimeOffset.FromUnixTimeSeconds(1_790_000_000);
+            IReadOnlyList<InitrdFile> own = InstallHooks.Own(Choices(s_user), "d-i passwd/make-user boolean true\n", "n0nce");
+            byte[] first = await InstallHooks.PackAsync(own, now, TestContext.Current.CancellationToken);
+            byte[] second = await InstallHooks.PackAsync(own, now, TestContext.Current.CancellationToken);
+            Assert.NotEqual(first, second);
+
+            using Process tar = Process.Start(new ProcessStartInfo("tar", ["-xp", "-C", folder.FullName]) { RedirectStandardInput = true })!;
+            await tar.StandardInput.BaseStream.WriteAsync(first, TestContext.Current.CancellationToken);
+            tar.StandardInput.Close();
+            await tar.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+            Assert.Equal("1790000000", await File.ReadAllTextAsync(Path.Combine(folder.FullName, "virtigo/now"), TestContext.Current.CancellationToken));
+            foreach (InitrdFile file in own)
+            {
+                string path = Path.Combine(folder.FullName, file.Path);
+                Assert.Equal(file.Content.ToArray(), await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+                Assert.Equal(file.Mode, File.GetUnixFileMode(path));
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("127.0.1.1\tdebian.internal\tdebian\n", "127.0.1.1\tweb.internal\tweb\n")]
+    [InlineData("127.0.0.1\tlocalhost\n", "127.0.0.1\tlocalhost\n")]
+    public async Task The_name_takes_the_place_of_the_first_one(string hosts, string expected)
+    {
+        string script = Text(Hooks(null).Single(file => file.Path == "virtigo/own"));
+        string line = script.Split('\n').Single(text => text.Contains("sed -i", StringComparison.Ordinal)).Trim().Replace(" -i", "", StringComparison.Ordinal)
+            .Replace("\"$root/etc/hosts\"", "", StringComparison.Ordinal);
+        using Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", line]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        await shell.StandardInput.WriteAsync(hosts);
+        shell.StandardInput.Close();
+
+        Assert.Equal(expected, await shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

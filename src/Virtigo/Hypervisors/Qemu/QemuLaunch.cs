@@ -114,7 +114,7 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
 
         try
         {
-            return new SerialLog(serial.LogFile, serial.LogLimit);
+            return new SerialLog(serial.LogFile, serial.LogAppends, serial.LogLimit);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -10,6 +10,13 @@ internal static partial class DebianAnswers
     /// </summary>
     private const string NoPassword = "*";
 
+    private static Answer[] FirstAccounts() =>
+    [
+        Boolean("passwd/root-login", true, "Without a user the installer insists on root's password being answered; the next answer locks it."),
+        Password("passwd/root-password-crypted", NoPassword, "Nobody logs in yet: no password matches this.", secret: false),
+        Boolean("passwd/make-user", false, "The appliance's accounts come later."),
+    ];
+
     private static IEnumerable<Answer> Accounts(DebianChoices plan) =>
         plan.User.Value is { } user
             ? [.. Root(plan, canBecomeRoot: true), .. User(plan, user)]

@@ -4,7 +4,8 @@ namespace Virtigo.Installers.Debian;
 
 /// <summary>
 /// The answers that make debian-installer install a plan without asking. Only what differs from the installer's own default, or must be
-/// fixed whatever the default becomes, is answered: each answer costs the guest a dozen processes.
+/// fixed whatever the default becomes, is answered: each answer costs the guest a dozen processes. They come in two parts: the installer
+/// starts with those that many appliances share, and is given an appliance's own once its way parts from theirs (<see cref="InstallHooks"/>).
 /// </summary>
 internal static partial class DebianAnswers
 {
@@ -14,22 +15,37 @@ internal static partial class DebianAnswers
     private const string Installer = "d-i";
     private const string SecurityPath = "/debian-security";
 
-    /// <summary>The answers for a plan, each with its reason, in the installer's order.</summary>
+    /// <summary>The host name until the appliance's own is known: the installer's own default.</summary>
+    public const string FirstHostname = "debian";
+
+    private const string FirstTimeZone = "Etc/UTC";
+
+    /// <summary>The answers that the installer starts with, each with its reason, in the installer's order.</summary>
     /// <param name="plan">What is to be installed.</param>
     /// <exception cref="VirtigoException">A value cannot be told to the installer (<see cref="FailureKind.Usage"/>).</exception>
-    public static IReadOnlyList<Answer> For(DebianChoices plan) =>
+    public static IReadOnlyList<Answer> Shared(DebianChoices plan) =>
     [
         .. Language(plan),
         .. Network(plan),
         .. Mirror(plan),
-        .. Accounts(plan),
-        .. Clock(plan),
+        .. FirstAccounts(),
+        .. Clock(),
         .. Storage(),
         .. BaseSystem(plan),
         .. Repositories(plan),
-        .. Software(plan),
+        .. Software(),
         .. BootLoader(),
         .. Ending(),
+    ];
+
+    /// <summary>The answers that the installer is given when the base system is complete and up to date, each with its reason.</summary>
+    /// <inheritdoc cref="Shared"/>
+    public static IReadOnlyList<Answer> Own(DebianChoices plan) =>
+    [
+        Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name ({plan.Hostname.Origin})."),
+        .. Accounts(plan),
+        Select("time/zone", plan.TimeZone.Value, $"The time zone ({plan.TimeZone.Origin})."),
+        .. Packages(plan),
     ];
 
     private static Answer[] Language(DebianChoices plan) =>
@@ -46,8 +62,8 @@ internal static partial class DebianAnswers
         Text("hw-detect/firmware-lookup", "never",
             "Virtual devices and CPUs need no firmware; else the processor's microcode is installed, and the initramfs built once more for it."),
         Select("netcfg/choose_interface", "auto", "The guest has one network card."),
-        Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name ({plan.Hostname.Origin})."),
-        Text("netcfg/hostname", plan.Hostname.Value, "The same, so that a name from DHCP or DNS does not take its place."),
+        Text("netcfg/get_hostname", FirstHostname, "The appliance's own name comes later."),
+        Text("netcfg/hostname", FirstHostname, "The same, so that a name from DHCP or DNS does not take its place."),
         Text("netcfg/get_domain", plan.Domain.Value, $"The domain ({plan.Domain.Origin})."),
     ];
 
@@ -67,10 +83,10 @@ internal static partial class DebianAnswers
         ];
     }
 
-    private static Answer[] Clock(DebianChoices plan) =>
+    private static Answer[] Clock() =>
     [
         Boolean("clock-setup/utc", true, "The virtual machine's hardware clock is in UTC."),
-        Select("time/zone", plan.TimeZone.Value, $"The time zone ({plan.TimeZone.Origin})."),
+        Select("time/zone", FirstTimeZone, "The appliance's own comes later."),
         Boolean("clock-setup/ntp", false, "The guest reaches no time server; its clock is the host's."),
     ];
 
@@ -109,23 +125,22 @@ internal static partial class DebianAnswers
         Boolean("apt-setup/enable-source-repositories", false, "An appliance builds nothing from source; it saves the download of source indices."),
     ];
 
-    private static IEnumerable<Answer> Software(DebianChoices plan)
-    {
-        yield return Boolean("pkgsel/run_tasksel", false, "Nothing but the packages asked for: no standard system, no desktop.");
-        yield return Select("pkgsel/upgrade", "safe-upgrade",
+    private static Answer[] Software() =>
+    [
+        Boolean("pkgsel/run_tasksel", false, "Nothing but the packages asked for: no standard system, no desktop."),
+        Select("pkgsel/upgrade", "safe-upgrade",
             "The base system comes from the last point release: this brings in the security updates published since, kernel included, "
-            + "and removes nothing.");
-        yield return Select("pkgsel/update-policy", "none",
-            "No package is added to update the appliance behind its owner's back; a new image brings new packages.");
-        if (plan.Packages.Value.Count > 0)
-        {
-            yield return Text("pkgsel/include", string.Join(' ', plan.Packages.Value.Select(PackageName)),
-                $"The packages ({plan.Packages.Origin}).");
-        }
+            + "and removes nothing."),
+        Select("pkgsel/update-policy", "none",
+            "No package is added to update the appliance behind its owner's back; a new image brings new packages."),
+        new("popularity-contest", "popularity-contest/participate", "boolean", "false",
+            "Reports nothing about the packages in use; the installer then removes the reporter."),
+    ];
 
-        yield return new Answer("popularity-contest", "popularity-contest/participate", "boolean", "false",
-            "Reports nothing about the packages in use; the installer then removes the reporter.");
-    }
+    private static Answer[] Packages(DebianChoices plan) => plan.Packages.Value.Count == 0 ? [] :
+    [
+        Text("pkgsel/include", string.Join(' ', plan.Packages.Value.Select(PackageName)), $"The packages ({plan.Packages.Origin})."),
+    ];
 
     private static Answer[] BootLoader() =>
     [

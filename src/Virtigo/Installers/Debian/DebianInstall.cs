@@ -17,7 +17,7 @@ internal sealed record InstallJob
     /// <summary>Where the installer's log and screen are kept.</summary>
     public required string LogFolder { get; init; }
 
-    /// <summary>The disk to install on, an empty qcow2.</summary>
+    /// <summary>The disk to install on: an empty qcow2, or that of the state gone on from.</summary>
     public required string DiskPath { get; init; }
 
     /// <summary>The installer's kernel.</summary>
@@ -29,8 +29,14 @@ internal sealed record InstallJob
     /// <summary>The installer's kernel command line.</summary>
     public required string CommandLine { get; init; }
 
+    /// <summary>Where an installer was saved that this one goes on from; null to begin at the beginning.</summary>
+    public string? SavedState { get; init; }
+
+    /// <summary>What the installer fetches when it waits for the appliance's own part; null when it never does.</summary>
+    public Func<CancellationToken, Task<byte[]>>? OwnPart { get; init; }
+
     /// <summary>The line on the log port that proves the installer's last step; null when a clean power-off has to do.</summary>
-    public required string? Marker { get; init; }
+    public string? Marker { get; init; }
 
     /// <summary>The guest's memory in MiB.</summary>
     public required int MemoryMiB { get; init; }
@@ -60,27 +66,58 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     /// <summary>Large packets, since under emulation the guest pays for each; of 1500, 9000 and 65520 bytes this was measured to be the fastest.</summary>
     private const int Mtu = 9000;
 
-    /// <summary>Installs.</summary>
+    /// <summary>Installs until the installer waits for the appliance's own part, and saves it there.</summary>
+    /// <param name="job">The install; its disk is complete when this returns.</param>
+    /// <param name="statePath">The file to save the guest's state in.</param>
+    /// <param name="cancellationToken">Ends the install.</param>
+    /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
+    public async Task SaveWaitingAsync(InstallJob job, string statePath, CancellationToken cancellationToken)
+    {
+        await using GuestGateway gateway = Listen(job);
+        await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
+        Task<bool> waiting = FindAsync(guest.OpenSerial(LogPort), InstallHooks.Waiting, cancellationToken);
+        Task<InstallFailure?> watching = WatchAsync(guest, cancellationToken);
+        try
+        {
+            if (await Task.WhenAny(waiting, watching) == waiting && await waiting)
+            {
+                await guest.PauseAsync(cancellationToken);
+                await guest.SaveStateAsync(statePath, cancellationToken);
+                return;
+            }
+
+            if (await watching is { } failure)
+            {
+                throw failure.ToException();
+            }
+
+            throw Unproven(await guest.Exited.WaitAsync(cancellationToken));
+        }
+        finally
+        {
+            await guest.KillAsync(CancellationToken.None);
+            await Task.WhenAll(waiting, watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Installs to the end.</summary>
     /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
     /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
     public async Task<GuestExit> RunAsync(InstallJob job, CancellationToken cancellationToken)
     {
-        await using GuestGateway gateway = GuestGateway.Listen(
-            new GuestGatewayOptions
-            {
-                SocketPath = Path.Combine(job.SocketFolder, "net"),
-                Mtu = Mtu,
-                DnsNames = proxy.Hosts,
-                TcpPorts = job.ArchivePorts,
-            },
-            (connection, token) => proxy.ServeAsync(connection.Stream, token));
-
+        await using GuestGateway gateway = Listen(job);
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
-        Task<bool> marker = FindAsync(guest.OpenSerial(LogPort), job.Marker ?? "", cancellationToken);
+        Stream log = guest.OpenSerial(LogPort);
+        Task<bool> marker = FindAsync(log, job.Marker ?? "", cancellationToken);
         try
         {
-            InstallFailure? failure = await watcher.WatchAsync(guest.OpenSerial(LogPort), guest.OpenSerial(ScreenPort), cancellationToken);
-            if (failure is not null)
+            if (job.OwnPart is { } own)
+            {
+                proxy.HandOut(InstallHooks.OwnPath, await own(cancellationToken));
+                await log.WriteAsync(Encoding.ASCII.GetBytes(InstallHooks.GoOn), cancellationToken);
+            }
+
+            if (await WatchAsync(guest, cancellationToken) is { } failure)
             {
                 throw failure.ToException();
             }
@@ -94,6 +131,19 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
             await ((Task)marker).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private GuestGateway Listen(InstallJob job) => GuestGateway.Listen(
+        new GuestGatewayOptions
+        {
+            SocketPath = Path.Combine(job.SocketFolder, "net"),
+            Mtu = Mtu,
+            DnsNames = proxy.Hosts,
+            TcpPorts = job.ArchivePorts,
+        },
+        (connection, token) => proxy.ServeAsync(connection.Stream, token));
+
+    private Task<InstallFailure?> WatchAsync(IGuest guest, CancellationToken cancellationToken) =>
+        watcher.WatchAsync(guest.OpenSerial(LogPort), guest.OpenSerial(ScreenPort), cancellationToken);
 
     private VirtigoException Unproven(GuestExit exit) => exit.Reason switch
     {
@@ -116,15 +166,19 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         Cpus = 1,
         MemoryMiB = job.MemoryMiB,
         Accelerator = job.Accelerator,
+        SavedState = job.SavedState,
         Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
         Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
         Serials =
         [
-            new GuestSerial(ScreenPort) { LogFile = Path.Combine(job.LogFolder, ScreenName) },
-            new GuestSerial(LogPort) { LogFile = Path.Combine(job.LogFolder, SyslogName) },
+            Port(job, ScreenPort, ScreenName),
+            Port(job, LogPort, SyslogName),
         ],
     };
+
+    private static GuestSerial Port(InstallJob job, string name, string log) =>
+        new(name) { LogFile = Path.Combine(job.LogFolder, log), LogAppends = job.SavedState is not null };
 
     private static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken)
     {

@@ -1,31 +1,94 @@
+using System.Formats.Tar;
+using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Virtigo.Installers.Debian;
 
 /// <summary>
 /// The scripts that Virtigo adds to an install, all in directories that debian-installer offers for that purpose:
-/// they report, prepare the environment of the installer's own steps, and give the installed system its fresh identity.
+/// they report, prepare the environment of the installer's own steps, wait for what is the appliance's own, and give the installed system
+/// its fresh identity.
 /// </summary>
 internal static class InstallHooks
 {
+    /// <summary>The line on the log port that says the installer waits for the appliance's own part.</summary>
+    public const string Waiting = "virtigo: waiting for the appliance's own part";
+
+    /// <summary>The line that the guest waits for on its log port.</summary>
+    public const string GoOn = "go on\n";
+
+    /// <summary>Where the guest fetches that part, on the host of its archive.</summary>
+    public const string OwnPath = "virtigo/own";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private const UnixFileMode Executable = OwnerOnly | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
     /// <summary>The line on the log port that says the installer came to its end, with this install's own nonce.</summary>
     public static string Marker(string nonce) => $"virtigo: installed {nonce}";
 
-    /// <summary>The files to add to the installer's initial file system.</summary>
-    /// <param name="preseed">The answers.</param>
-    /// <param name="nonce">Letters and digits that nothing in the guest can know otherwise.</param>
-    /// <param name="user">The user whose keys are installed, or null.</param>
-    public static IReadOnlyList<InitrdFile> For(string preseed, string nonce, DebianUser? user) =>
+    /// <summary>The files to add to the installer's initial file system: those that many appliances share.</summary>
+    /// <param name="preseed">The answers that the installer starts with.</param>
+    /// <param name="archive">The host, and port, of the archive as the guest says it.</param>
+    public static IReadOnlyList<InitrdFile> Shared(string preseed, string archive) =>
     [
         Secret("preseed.cfg", preseed),
-        Secret("virtigo/authorized_keys", user is null ? "" : string.Concat(user.SshKeys.Select(key => key.Trim() + "\n"))),
-        // A user without a password could not answer sudo's question for it.
-        Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
         Script("usr/lib/debian-installer-startup.d/S02virtigo", Log),
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
-        Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
-        Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+        Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
     ];
+
+    /// <summary>The files that are the appliance's own; the script <c>virtigo/own</c> among them puts them to use.</summary>
+    /// <param name="choices">What is installed.</param>
+    /// <param name="preseed">The appliance's own answers.</param>
+    /// <param name="nonce">Letters and digits that nothing in the guest can know otherwise.</param>
+    public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce)
+    {
+        DebianUser? user = choices.User.Value;
+        string domain = choices.Domain.Value.Length == 0 ? "" : $"{choices.Hostname.Value}.{choices.Domain.Value}\\t";
+        return
+        [
+            Secret("virtigo/own.cfg", preseed),
+            Secret("virtigo/authorized_keys", user is null ? "" : string.Concat(user.SshKeys.Select(key => key.Trim() + "\n"))),
+            // A user without a password could not answer sudo's question for it.
+            Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
+            Script("virtigo/own", Take.Replace("@HOSTNAME@", choices.Hostname.Value, StringComparison.Ordinal)
+                .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal)),
+            Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
+            Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+        ];
+    }
+
+    /// <summary>The files as the guest fetches them: a tar archive, with the time and some entropy, since the guest may have been saved long ago.</summary>
+    public static async Task<byte[]> PackAsync(IReadOnlyList<InitrdFile> own, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const int entropy = 64;
+        using var tar = new MemoryStream();
+        await using (var writer = new TarWriter(tar, TarEntryFormat.Ustar, leaveOpen: true))
+        {
+            IReadOnlyList<InitrdFile> all =
+            [
+                .. own,
+                Secret("virtigo/now", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)),
+                new("virtigo/entropy", OwnerOnly, RandomNumberGenerator.GetBytes(entropy)),
+            ];
+            foreach (InitrdFile file in all)
+            {
+                await writer.WriteEntryAsync(
+                    new UstarTarEntry(TarEntryType.RegularFile, file.Path)
+                    {
+                        Mode = file.Mode,
+                        ModificationTime = now,
+                        DataStream = new MemoryStream(file.Content.ToArray(), writable: false),
+                    },
+                    cancellationToken);
+            }
+        }
+
+        return tar.ToArray();
+    }
 
     /// <summary>The installer's whole log on the second serial port, from the first second. It must not hold the startup's pipes open.</summary>
     private const string Log = """
@@ -47,6 +110,45 @@ internal static class InstallHooks
         Acquire::Languages "none";
         Dpkg::Use-Pty "0";
         EOF
+        exit 0
+
+        """;
+
+    /// <summary>
+    /// Runs when the system is complete and up to date and nothing in it is the appliance's own: from here on plans go different ways. A
+    /// guest that cannot take the rest has nothing more to do.
+    /// </summary>
+    private const string Wait = """
+        #!/bin/sh
+        sync
+        echo "virtigo: waiting for the appliance's own part" >/dev/ttyS1
+        read -r go </dev/ttyS1
+        wget -q -O - '@SOURCE@' </dev/null | tar -x -C / && sh /virtigo/own && exit 0
+        logger -t virtigo "the appliance's own part cannot be taken"
+        sleep 2
+        poweroff -f
+
+        """;
+
+    /// <summary>
+    /// Gives the installer the appliance's own answers, and what it would have made of them earlier: the name, the time zone, and the
+    /// user's name for packages that ask for it. The guest may be a copy of one that was saved: its clock and its entropy are its own.
+    /// </summary>
+    private const string Take = """
+        #!/bin/sh
+        set -e
+        date -u -s "@$(cat /virtigo/now)" >/dev/null
+        cat /virtigo/entropy >/dev/urandom
+        rm /virtigo/entropy
+        debconf-set-selections /virtigo/own.cfg
+        rm /virtigo/own.cfg
+        debconf-copydb -p '^passwd/username$' configdb target_configdb
+        for root in '' /target; do
+            echo '@HOSTNAME@' >"$root/etc/hostname"
+            sed -i 's/^\(127\.0\.1\.1[[:space:]]*\).*/\1@NAMES@/' "$root/etc/hosts"
+        done
+        hostname '@HOSTNAME@'
+        /usr/lib/post-base-installer.d/05tzsetup
         exit 0
 
         """;
@@ -113,11 +215,7 @@ internal static class InstallHooks
 
         """;
 
-    private static InitrdFile Script(string path, string text) => new(path,
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute,
-        Encoding.UTF8.GetBytes(text));
+    private static InitrdFile Script(string path, string text) => new(path, Executable, Encoding.UTF8.GetBytes(text));
 
-    private static InitrdFile Secret(string path, string text) =>
-        new(path, UnixFileMode.UserRead | UnixFileMode.UserWrite, Encoding.UTF8.GetBytes(text));
+    private static InitrdFile Secret(string path, string text) => new(path, OwnerOnly, Encoding.UTF8.GetBytes(text));
 }

@@ -19,7 +19,7 @@ internal sealed class InstallWatcher
     private readonly TextLines _lines = new();
     private readonly TextLines _consoleLines = new();
     private readonly TerminalText _console = new();
-    private readonly StageReader _stages = new();
+    private readonly StageReader _stages;
     private readonly DebconfTrace _debconf = new();
     private readonly Queue<string> _recent = new();
     private readonly Dictionary<InstallStage, StageTiming> _timings = [];
@@ -39,6 +39,7 @@ internal sealed class InstallWatcher
         _options = options;
         _estimator = options.Estimator ?? InstallEstimator.Of(options.Speed);
         _suspicions = new LogSuspicions(options.NearPackages);
+        _stages = new StageReader(options.FirstStage);
         _started = _stageStarted = _lastSign = _lastScreen = options.Clock.GetTimestamp();
     }
 
@@ -66,7 +67,7 @@ internal sealed class InstallWatcher
         }
     }
 
-    /// <summary>The time and work of each stage so far, to learn from when the install has succeeded.</summary>
+    /// <summary>The time and work of each stage so far, to learn from when the install has succeeded; not of one that began before.</summary>
     public IReadOnlyDictionary<InstallStage, StageTiming> Timings
     {
         get
@@ -74,6 +75,11 @@ internal sealed class InstallWatcher
             lock (_gate)
             {
                 var all = new Dictionary<InstallStage, StageTiming>(_timings) { [_stages.Stage] = StageNow() };
+                if (_options.FirstStage != InstallStage.Components)
+                {
+                    all.Remove(_options.FirstStage);
+                }
+
                 return all;
             }
         }

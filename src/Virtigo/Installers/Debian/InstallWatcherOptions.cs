@@ -15,6 +15,9 @@ internal sealed record InstallWatcherOptions
     /// <summary>The host's measured speed, which scales the limits.</summary>
     public HostSpeed Speed { get; init; } = HostSpeed.OfReference;
 
+    /// <summary>The stage that the install begins in: not the first when it goes on where another was saved.</summary>
+    public InstallStage FirstStage { get; init; }
+
     /// <summary>The clock.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 

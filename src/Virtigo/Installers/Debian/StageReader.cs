@@ -4,12 +4,13 @@ using System.Text.RegularExpressions;
 namespace Virtigo.Installers.Debian;
 
 /// <summary>Reads from the installer's syslog which stage it is in and how much work of that stage has been done.</summary>
-internal sealed partial class StageReader
+/// <param name="first">The stage that it begins in.</param>
+internal sealed partial class StageReader(InstallStage first = InstallStage.Components)
 {
     private const int MaximumSteps = 1_000_000;
 
     /// <summary>The stage under way. It never goes back, though the installer's menu may.</summary>
-    public InstallStage Stage { get; private set; } = InstallStage.Components;
+    public InstallStage Stage { get; private set; } = first;
 
     /// <summary>The pieces of work done in this stage: components loaded, packages unpacked and set up, scripts run.</summary>
     public int Steps { get; private set; }
