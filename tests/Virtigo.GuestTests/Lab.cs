@@ -89,7 +89,7 @@ public sealed class Lab : IDisposable
 
     public async Task<AppliancePlan> PlanAsync()
     {
-        ApplianceSpec spec = await ApplianceSpec.LoadAsync(Example, null, Cancel);
+        ApplianceSpec spec = await ApplianceSpec.LoadAsync(Example, null, locked: true, Cancel);
         return await new AppliancePlanner(HostPlanning.On(Paths, new ArchiveOptions())).PlanAsync(spec, Cancel);
     }
 

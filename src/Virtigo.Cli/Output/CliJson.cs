@@ -12,6 +12,8 @@ internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyL
 
 internal sealed record ExplainLine(string Key, string Value, string Origin, string Kind);
 
+internal sealed record WrittenReport(string Path, int? Files, long? Bytes);
+
 internal sealed record VersionReport(string Version, string Runtime);
 
 internal sealed record LintReport(string File, IReadOnlyList<LintLine> Findings);
@@ -117,6 +119,7 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(ExplainReport))]
+[JsonSerializable(typeof(WrittenReport))]
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(LintReport))]
 [JsonSerializable(typeof(DoctorReport))]

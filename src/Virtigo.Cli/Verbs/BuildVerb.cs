@@ -17,6 +17,7 @@ internal static class BuildVerb
         Option<string> accelerator = Accelerators.Option();
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
+        Option<bool> unlocked = new("--unlocked") { Description = "Use the archives as they are, even if there is a lock beside the description" };
         Option<bool> dryRun = new("--dry-run") { Description = "Show the plan and whether it is built already; build nothing" };
         Option<bool> answers = new("--print-answers") { Description = "Print the answers the installer would be given, without secrets; build nothing" };
         var verb = new Verb("build", "Build the image of an appliance, unless it is built already",
@@ -25,12 +26,12 @@ internal static class BuildVerb
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, accelerator, force, full, dryRun, answers,
+            target, name, accelerator, force, full, unlocked, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             long start = host.Clock.GetTimestamp();
-            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), cancellationToken);
+            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), locked: !run.Value(unlocked), cancellationToken);
             AppliancePlan plan = await Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
             if (run.Value(answers))
             {
@@ -101,7 +102,8 @@ internal static class BuildVerb
 
     public static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, new QemuHypervisor(run.Host.Paths), run.Host.Clock);
 
-    private static string Rerun(Invocation run) => "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => Quoted(token.Value)));
+    /// <summary>The command line that repeats this run, quoted for a shell.</summary>
+    public static string Rerun(Invocation run) => "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => Quoted(token.Value)));
 
     private static string Quoted(string word) =>
         word.Length > 0 && word.All(character => char.IsAsciiLetterOrDigit(character) || "-_./:=+,@%".Contains(character))

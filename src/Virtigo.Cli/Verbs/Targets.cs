@@ -21,7 +21,7 @@ internal static class Targets
 
     public static async Task<AppliancePlan> PlanAsync(Invocation run, string target, string? name, CancellationToken cancellationToken)
     {
-        ApplianceSpec spec = await ApplianceSpec.OpenAsync(target, name, cancellationToken);
+        ApplianceSpec spec = await ApplianceSpec.OpenAsync(target, name, locked: true, cancellationToken);
         return await PlanAsync(run, spec, cancellationToken);
     }
 

@@ -37,6 +37,7 @@ internal sealed class ApplianceBuild(
             var proxy = new ArchiveProxy(archives.Routes(), pool, new ArchiveProxyOptions { Architecture = plan.Architecture.Value, Clock = clock });
             await InstallAsync(proxy, sockets.Path, cancellationToken);
             BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
+            CheckLocked(boot);
             return await log.StageAsync("seal", () => SealAsync(proxy, boot, cancellationToken));
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -176,6 +177,26 @@ internal sealed class ApplianceBuild(
         return report;
     }
 
+    private void CheckLocked(BootReport boot)
+    {
+        if (plan.Lock is not { } locked)
+        {
+            return;
+        }
+
+        if (locked.Value.Plan != plan.Fingerprint)
+        {
+            log.Note($"{locked.Origin} is of another plan: the archives are those it names, the packages may be others. Lock anew with virtigo lock --update.");
+        }
+        else if (locked.Value.Difference(boot.Packages.Select(Listed)) is { } difference)
+        {
+            throw new VirtigoException(FailureKind.Install, $"The packages are not those of {locked.Origin}: {difference}.",
+                "The lock may be of another version of Virtigo: lock anew with virtigo lock --update.");
+        }
+    }
+
+    private static ImagePackage Listed(GuestPackage package) => new(package.Name, package.Version, package.Architecture);
+
     private async Task<StoredImage> SealAsync(ArchiveProxy proxy, BootReport boot, CancellationToken cancellationToken) =>
         await draft.SealAsync(
             new ImageManifest
@@ -189,7 +210,7 @@ internal sealed class ApplianceBuild(
                 Installer = new ImageInstaller(installer.Version, installer.Source, installer.KernelVersion,
                     [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))]),
                 Archives = archives.ForManifest(),
-                Packages = [.. boot.Packages.Select(package => new ImagePackage(package.Name, package.Version, package.Architecture))],
+                Packages = [.. boot.Packages.Select(Listed)],
                 Materials =
                 [
                     .. _fetchedBefore.Concat(proxy.Records).Where(record => record is { Status: 200, Sha256: not null }).DistinctBy(record => (record.Url, record.Sha256))

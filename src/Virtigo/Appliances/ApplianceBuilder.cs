@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Archives;
@@ -103,7 +104,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public DateTimeOffset? SavedInstall(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return new InstallPointStore(paths).Find(InstallWay.Of(plan)).FirstOrDefault()?.Created;
+        return new InstallPointStore(paths).Find(InstallWay.Of(plan)) is [var newest, ..] ? newest.Created : null;
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -114,11 +115,32 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return _store.Lookup(Recipe(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
     }
 
-    private static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
+    /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
+    internal static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
     {
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, cancellationToken);
         await archives.CheckPackagesAsync(plan.Packages);
+        if (client.Options.Offline && plan.Lock is { } locked)
+        {
+            CheckPooled(locked, client.Pool);
+        }
+
         return archives;
+    }
+
+    /// <summary>A build that will lack something is not begun.</summary>
+    private static void CheckPooled(Setting<ApplianceLock> locked, Pool pool)
+    {
+        const int most = 10;
+        LockedFile[] missing = [.. locked.Value.Files.Where(file => pool.Find(file.Sha256) is null)];
+        if (missing.Length > 0)
+        {
+            string names = string.Join(", ", missing.Take(most).Select(file => file.Name)) + (missing.Length > most ? $" and {missing.Length - most} more" : "");
+            throw new VirtigoException(FailureKind.Archive,
+                string.Create(CultureInfo.InvariantCulture, $"Offline, and {missing.Length} of the {locked.Value.Files.Count} files of {locked.Origin} ")
+                + $"are not in the cache {pool.Directory}: {names}.",
+                "Bring them in with a bundle, or run once without --offline.");
+        }
     }
 
     private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer) =>
@@ -134,6 +156,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return Hash(
         [
             plan.Fingerprint,
+            .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? [],
             .. InstallWay.Parts(plan),
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
             .. InstallHooks.Own(choices, "", "").Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),

@@ -59,9 +59,12 @@ public sealed record AppliancePlan
     /// <summary>The superuser's password as <c>crypt(3)</c> text, or null when the account is locked.</summary>
     public required Setting<string?> RootPasswordHash { get; init; }
 
+    /// <summary>What the archives are pinned to; null for the archives as they are.</summary>
+    public Setting<ApplianceLock>? Lock { get; init; }
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
-    /// Equal plans have equal fingerprints whatever their origins.
+    /// Equal plans have equal fingerprints whatever their origins, locked or not.
     /// </summary>
     public string Fingerprint => PlanEncoding.Fingerprint(this);
 
@@ -77,6 +80,11 @@ public sealed record AppliancePlan
             new("mirror", Mirror.Value.AbsoluteUri, Mirror.Origin),
         };
         lines.AddRange(OtherMirrors.Value.Select(other => new ExplainedSetting("mirror (also)", other.AbsoluteUri, OtherMirrors.Origin)));
+        if (Lock is { } locked)
+        {
+            lines.Add(new("locked", string.Create(CultureInfo.InvariantCulture, $"archives as of {locked.Value.Created.UtcDateTime:yyyy-MM-dd HH:mm} UTC"), locked.Origin));
+        }
+
         lines.AddRange(
         [
             new("security-mirror", SecurityMirror.Value.AbsoluteUri, SecurityMirror.Origin),

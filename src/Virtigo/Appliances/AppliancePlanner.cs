@@ -19,7 +19,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         {
             Name = spec.Name,
             Distribution = spec.Distribution ?? Default("debian", "the distribution Virtigo knows best"),
-            Release = await ReleaseAsync(spec.Release ?? config.Get<string>("release"), mirrors.Mirrors.Value, cancellationToken),
+            Release = spec.Lock is { } locked ? Locked(locked, spec.Release)
+                : await ReleaseAsync(spec.Release ?? config.Get<string>("release"), mirrors.Mirrors.Value, cancellationToken),
             Architecture = spec.Architecture ?? Default("amd64", "the architecture Virtigo builds for"),
             Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
             OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
@@ -35,8 +36,21 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Keyboard = spec.Keyboard ?? config.Get<string>("keyboard") ?? Default(SpecKeys.DefaultKeyboard, "the installer's own default"),
             User = user,
             RootPasswordHash = await RootAsync(spec, cancellationToken),
+            Lock = spec.Lock,
         };
     }
+
+    private static Setting<string> Locked(Setting<ApplianceLock> locked, Setting<string>? wanted)
+    {
+        string codename = locked.Value.Release;
+        return wanted is null || wanted.Value == codename || Moves(wanted.Value) ? new(codename, locked.Origin)
+            : throw new VirtigoException(FailureKind.Usage,
+                $"{wanted.Origin}: release: {wanted.Value} is asked for, but {locked.Origin} is of {codename}.",
+                "Lock anew with virtigo lock --update, or build without it: --unlocked.");
+    }
+
+    // A codename stays what it is; the names that move are all of these shapes.
+    private static bool Moves(string release) => release is "testing" or "unstable" || release.EndsWith("stable", StringComparison.Ordinal);
 
     private static Setting<T> Default<T>(T value, string reason) => new(value, new Origin(OriginKind.Default, reason));
 
@@ -55,8 +69,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
 
     private async Task<Setting<string>> ReleaseAsync(Setting<string>? wanted, IReadOnlyList<Uri> mirrors, CancellationToken cancellationToken)
     {
-        // A codename stays what it is, so the archive need not be asked; the names that move are all of these shapes.
-        if (wanted is not null && wanted.Value is not ("testing" or "unstable") && !wanted.Value.EndsWith("stable", StringComparison.Ordinal))
+        if (wanted is not null && !Moves(wanted.Value))
         {
             return wanted;
         }

@@ -50,6 +50,9 @@ public sealed class ApplianceSpec
     /// <summary>The keyboard layout.</summary>
     public Setting<string>? Keyboard { get; internal init; }
 
+    /// <summary>The lock beside the file, or null when there is none.</summary>
+    internal Setting<ApplianceLock>? Lock { get; set; }
+
     internal Setting<UserWish>? User { get; init; }
 
     internal Setting<RootWish>? Root { get; init; }
@@ -62,11 +65,12 @@ public sealed class ApplianceSpec
     /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>
     /// <param name="fileOrDistribution">The path of a file, or <c>debian</c>.</param>
     /// <param name="name">The image's name; null for the file's without extension, or the distribution's.</param>
+    /// <param name="locked">Whether a lock beside the file counts.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="VirtigoException">There is no such file or distribution, or something is wrong with the content.</exception>
-    public static async Task<ApplianceSpec> OpenAsync(string fileOrDistribution, string? name, CancellationToken cancellationToken) =>
+    public static async Task<ApplianceSpec> OpenAsync(string fileOrDistribution, string? name, bool locked, CancellationToken cancellationToken) =>
         File.Exists(fileOrDistribution)
-            ? await LoadAsync(fileOrDistribution, name, cancellationToken)
+            ? await LoadAsync(fileOrDistribution, name, locked, cancellationToken)
             : ForDistribution(fileOrDistribution, name);
 
     /// <summary>A spec that leaves everything but the distribution to the planner; its name is the distribution's.</summary>
@@ -83,13 +87,14 @@ public sealed class ApplianceSpec
     /// <exception cref="VirtigoException">Everything that is wrong with the text, each with file, line and column.</exception>
     public static ApplianceSpec Parse(string yaml, string file, string? name = null) => SpecReader.Parse(yaml, file, name);
 
-    /// <summary>Reads a spec from a YAML file of at most <see cref="MaxFileBytes"/>.</summary>
+    /// <summary>Reads a spec from a YAML file of at most <see cref="MaxFileBytes"/>, and the lock beside it if there is one.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The image's name; null for the file's without extension.</param>
+    /// <param name="locked">Whether a lock beside the file counts.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="VirtigoException">The file cannot be read, or something is wrong with its content.</exception>
-    public static Task<ApplianceSpec> LoadAsync(string path, string? name, CancellationToken cancellationToken) =>
-        SpecReader.LoadAsync(path, name, cancellationToken);
+    public static Task<ApplianceSpec> LoadAsync(string path, string? name, bool locked, CancellationToken cancellationToken) =>
+        SpecReader.LoadAsync(path, name, locked, cancellationToken);
 }
 
 /// <summary>Text that must not be shown: it reads as <c>***</c> wherever it is printed.</summary>

@@ -33,7 +33,7 @@ internal sealed class PlanArchives
     {
         string codename = plan.Release.Value;
         Task<ArchiveSuite> Open(Uri uri, string suite, IReadOnlyList<Uri>? others = null) =>
-            client.OpenAsync(new ArchiveSource(uri, suite, [Main], others), cancellationToken);
+            client.OpenAsync(new ArchiveSource(uri, suite, [Main], others) { Pinned = Pin(plan.Lock, suite) }, cancellationToken);
 
         ArchiveSuite[] suites = await Task.WhenAll(
             Open(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
@@ -41,6 +41,10 @@ internal sealed class PlanArchives
             Open(plan.SecurityMirror.Value, $"{codename}-security"));
         return new PlanArchives(suites[0], suites[1], suites[2], plan.Architecture.Value, cancellationToken);
     }
+
+    private static string? Pin(Setting<ApplianceLock>? locked, string suite) => locked is null ? null
+        : locked.Value.Suites.FirstOrDefault(candidate => candidate.Suite == suite)?.Sha256
+            ?? throw new VirtigoException(FailureKind.Usage, $"{locked.Origin} does not say which {suite} to use.", "Lock anew with virtigo lock --update.");
 
     /// <summary>Refuses packages that none of the suites has, with what may have been meant.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: every unknown name.</exception>

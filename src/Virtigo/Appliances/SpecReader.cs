@@ -26,8 +26,17 @@ internal static class SpecReader
         };
     }
 
-    public static async Task<ApplianceSpec> LoadAsync(string path, string? name, CancellationToken cancellationToken) =>
-        Parse(await YamlTree.ReadFileAsync(path, ApplianceSpec.MaxFileBytes, cancellationToken), path, name);
+    public static async Task<ApplianceSpec> LoadAsync(string path, string? name, bool locked, CancellationToken cancellationToken)
+    {
+        ApplianceSpec spec = Parse(await YamlTree.ReadFileAsync(path, ApplianceSpec.MaxFileBytes, cancellationToken), path, name);
+        string beside = ApplianceLock.PathFor(path);
+        if (locked && File.Exists(beside))
+        {
+            spec.Lock = new(await ApplianceLock.LoadAsync(beside, cancellationToken), new Origin(OriginKind.Spec, beside));
+        }
+
+        return spec;
+    }
 
     public static ApplianceSpec Parse(string yaml, string file, string? name)
     {

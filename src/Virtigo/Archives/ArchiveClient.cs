@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Virtigo.Archives;
 
 /// <summary>Opens suites of signed archives. Everything it hands out was verified, down from the archive's keyring.</summary>
@@ -38,12 +40,17 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
             throw new VirtigoException(FailureKind.Usage, $"\"{Text.Shorten(source.Suite)}\" is no name of a suite.");
         }
 
+        if (source.Pinned is { } pinned)
+        {
+            return Use(source, await PinnedAsync(source, pinned, keyring, cancellationToken), known: null, options with { AllowExpired = true });
+        }
+
         SignedRelease? known = await KnownAsync(source, keyring, cancellationToken);
         if (options.Offline)
         {
             return Use(source, known ?? throw new VirtigoException(FailureKind.Archive,
                 $"Offline, and the suite \"{source.Suite}\" of {ArchiveUri.Shown(source.BaseUri)} was never fetched before.",
-                "Run once without --offline."), known: null);
+                "Run once without --offline."), known: null, options);
         }
 
         var failures = new MirrorFailures();
@@ -52,7 +59,7 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
             try
             {
                 SignedRelease current = await FetchReleaseAsync(source, mirror, keyring, known, cancellationToken);
-                ArchiveSuite suite = Use(source, current, known);
+                ArchiveSuite suite = Use(source, current, known, options);
                 if (current != known)
                 {
                     await current.SaveAsync(pool, source, cancellationToken);
@@ -221,10 +228,42 @@ internal sealed class ArchiveClient(Pool pool, ArchiveOptions options) : IDispos
         return (result.NotModified ? null : content.ToArray(), result);
     }
 
-    private ArchiveSuite Use(ArchiveSource source, SignedRelease current, SignedRelease? known)
+    /// <summary>The Release that was pinned: from the pool, else from a mirror that still has it.</summary>
+    private async Task<SignedRelease> PinnedAsync(ArchiveSource source, string pinned, string keyring, CancellationToken cancellationToken)
+    {
+        if (await SignedRelease.FromPoolAsync(pool, keyring, pinned, cancellationToken) is { } pooled)
+        {
+            return pooled;
+        }
+
+        string others = "";
+        foreach (Uri mirror in options.Offline ? [] : source.Mirrors)
+        {
+            try
+            {
+                SignedRelease current = await FetchReleaseAsync(source, mirror, keyring, known: null, cancellationToken);
+                if (current.Sha256 == pinned)
+                {
+                    return current;
+                }
+
+                others += string.Create(CultureInfo.InvariantCulture, $"; {ArchiveUri.Shown(mirror)} has one of {current.Release.Date:yyyy-MM-dd HH:mm} UTC");
+            }
+            catch (Exception error) when (error is MirrorFileMissingException or VirtigoException { Kind: FailureKind.Trust or FailureKind.Archive })
+            {
+                others += $"; {error.Message.TrimEnd('.')}";
+            }
+        }
+
+        throw new VirtigoException(FailureKind.Archive,
+            $"The Release of \"{source.Suite}\" that is pinned ({pinned[..12]}…) is not in the cache {pool.Directory}{others}.",
+            $"Bring it in with a bundle, name a mirror that keeps it, or lock anew what there is now{(options.Offline ? ", or run without --offline" : "")}.");
+    }
+
+    private ArchiveSuite Use(ArchiveSource source, SignedRelease current, SignedRelease? known, ArchiveOptions checks)
     {
         ReleaseFile release = current.Release;
-        Freshness.Check(release, known?.Release, current.Url, options);
+        Freshness.Check(release, known?.Release, current.Url, checks);
         if ((release.Codename ?? release.Suite) is { } name && source.Suite != release.Codename && source.Suite != release.Suite)
         {
             throw new VirtigoException(FailureKind.Trust,

@@ -16,6 +16,12 @@ public sealed record ArchiveSource(
     IReadOnlyList<Uri>? OtherMirrors = null,
     string? Keyring = null)
 {
+    /// <summary>
+    /// The SHA-256 of the signed file (<c>InRelease</c>) to use, in lower-case hexadecimal, whatever the mirrors have by now and however old it is;
+    /// null for the mirrors' current one.
+    /// </summary>
+    public string? Pinned { get; init; }
+
     internal IEnumerable<Uri> Mirrors => OtherMirrors is null ? [BaseUri] : [BaseUri, .. OtherMirrors];
 }
 

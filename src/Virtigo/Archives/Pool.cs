@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Virtigo.Host;
 
@@ -10,6 +11,11 @@ namespace Virtigo.Archives;
 /// <param name="directory">The pool's folder; created when something is added.</param>
 internal sealed class Pool(string directory)
 {
+    private readonly ConcurrentDictionary<string, bool> _used = new(StringComparer.Ordinal);
+
+    /// <summary>The hashes of the files found or added through this object.</summary>
+    public ICollection<string> Used => _used.Keys;
+
     /// <summary>The pool's folder.</summary>
     public string Directory { get; } = directory;
 
@@ -20,7 +26,7 @@ internal sealed class Pool(string directory)
     public string? Find(string sha256)
     {
         string path = PathOf(sha256);
-        return File.Exists(path) ? path : null;
+        return File.Exists(path) ? Use(sha256, path) : null;
     }
 
     /// <summary>Adds a file unless it is there.</summary>
@@ -54,14 +60,14 @@ internal sealed class Pool(string directory)
         string path = PathOf(sha256);
         if (File.Exists(path))
         {
-            return path;
+            return Use(sha256, path);
         }
 
         string lockPath = Path.Combine(Directory, "locks", sha256);
         using FileLock exclusive = await FileLock.AcquireAsync(lockPath, waiting: null, cancellationToken);
         if (File.Exists(path))
         {
-            return path;
+            return Use(sha256, path);
         }
 
         string partial = Path.Combine(Directory, "partial", sha256);
@@ -89,7 +95,7 @@ internal sealed class Pool(string directory)
 
             // Whoever waits for this lock finds the file and does not write, so the lock's name may be reused.
             File.Delete(lockPath);
-            return path;
+            return Use(sha256, path);
         }
         catch (IOException e) when (HostTrouble.IsFull(e))
         {
@@ -107,6 +113,12 @@ internal sealed class Pool(string directory)
 
     /// <summary>Forgets a file, so that it is fetched again.</summary>
     public void Remove(string sha256) => File.Delete(PathOf(sha256));
+
+    private string Use(string sha256, string path)
+    {
+        _used.TryAdd(sha256, true);
+        return path;
+    }
 
     private static async Task VerifyAsync(FileStream file, string expected, string name, CancellationToken cancellationToken)
     {

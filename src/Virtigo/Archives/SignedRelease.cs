@@ -66,6 +66,10 @@ internal sealed record SignedRelease
             : null;
     }
 
+    /// <summary>The Release whose signed file (InRelease) has this hash, verified, or null when the pool lacks it.</summary>
+    public static async Task<SignedRelease?> FromPoolAsync(Pool pool, string keyring, string sha256, CancellationToken cancellationToken) =>
+        pool.Find(sha256) is { } path ? await VerifyPooledAsync(pool, keyring, path, sha256, null, null, null, cancellationToken) : null;
+
     /// <summary>Remembers it as the source's current one.</summary>
     public Task SaveAsync(Pool pool, ArchiveSource source, CancellationToken cancellationToken)
     {

@@ -666,7 +666,11 @@ sub take_input {
         $count = 0;
     }
     if (!$count) {
-        exit if $ends_with_host;
+        if ($ends_with_host) {
+            # On the host nothing it started may stay.
+            kill 'KILL', map { (-$_, $_) } keys %by_pid, $ready_shell ? $ready_shell->{pid} : ();
+            exit;
+        }
         # No host. The port stays readable without saying anything, so it is left alone for a while.
         $port_up = 0;
         return;

@@ -199,6 +199,6 @@ public sealed class ApplianceSpecTests
         }
 
         static async Task<string> MessageAsync(string file) => (await Assert.ThrowsAsync<VirtigoException>(
-            () => ApplianceSpec.LoadAsync(file, null, TestContext.Current.CancellationToken))).Message;
+            () => ApplianceSpec.LoadAsync(file, null, locked: true, TestContext.Current.CancellationToken))).Message;
     }
 }

@@ -87,6 +87,26 @@ public sealed class PreparedShellTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_of_what_was_started_is_left_when_the_host_is_gone()
+    {
+        await _guest.Channel.PrepareShellAsync(Token);
+        await using GuestProcess sleeper = await _guest.Shell.StartAsync(["/bin/sleep", "1000"], new CommandOptions(), Token);
+        Task waiting = _guest.Shell.WaitAsync(new GuestCondition(GuestConditionKind.File, "/no/such/file"), _ => { }, Token);
+        await _guest.Channel.PingAsync(Token);
+        Process[] children = [.. Children().Select(Process.GetProcessById)];
+        Assert.Equal(3, children.Length);
+
+        await _guest.DisposeAsync();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => waiting);
+        foreach (Process child in children)
+        {
+            await child.WaitForExitAsync(Token).WaitAsync(TimeSpan.FromSeconds(20), Token);
+            child.Dispose();
+        }
+    }
+
+    [Fact]
     public async Task One_that_was_killed_is_missed_by_nobody()
     {
         await _guest.Channel.PrepareShellAsync(Token);

@@ -36,6 +36,11 @@ internal sealed class RealGuestSide : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (!File.Exists(_script))
+        {
+            return;
+        }
+
         await Channel.DisposeAsync();
         await _perl.WaitForExitAsync();
         _perl.Dispose();

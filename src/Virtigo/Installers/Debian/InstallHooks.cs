@@ -100,7 +100,8 @@ internal static class InstallHooks
     /// <summary>
     /// Runs when the target is mounted and before the base system is unpacked into it. An install that fails is thrown away,
     /// so nothing has to survive a power cut while it runs: dpkg need not wait for the disk. Translations of package descriptions
-    /// are for people who search; the installed system fetches them with its first own update.
+    /// are for people who search; the installed system fetches them with its first own update. Whether a Release is too old was decided on the host,
+    /// where it may be pinned; the guest is given no other.
     /// </summary>
     private const string Prepare = """
         #!/bin/sh
@@ -108,6 +109,7 @@ internal static class InstallHooks
         echo force-unsafe-io >/target/etc/dpkg/dpkg.cfg.d/force-unsafe-io
         cat >/target/etc/apt/apt.conf.d/00virtigo-install <<EOF
         Acquire::Languages "none";
+        Acquire::Check-Valid-Until "false";
         Dpkg::Use-Pty "0";
         EOF
         exit 0

@@ -1,0 +1,161 @@
+using System.Formats.Tar;
+using System.Globalization;
+using Virtigo.Archives;
+using Virtigo.Host;
+using Virtigo.Images;
+using Virtigo.Installers.Debian;
+
+namespace Virtigo.Appliances;
+
+/// <summary>
+/// A spec, its lock, and every file of an archive that a build of it needs, in one tar file: what a machine without a network builds from.
+/// </summary>
+public static class ApplianceBundle
+{
+    private const string SpecFolder = "spec/";
+    private const string PoolFolder = "pool/";
+    private const int MaxSpecFiles = 2;
+    private const int MaxPoolFiles = 100_000;
+    private const long MaxBytes = 64L << 30;
+
+    /// <summary>Writes a bundle.</summary>
+    /// <param name="specFile">The spec; its lock is beside it.</param>
+    /// <param name="plan">Its plan, with the lock.</param>
+    /// <param name="paths">Where the cache is.</param>
+    /// <param name="target">The file to write; whole, or not at all.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <returns>How many files of archives are in it, and their size in bytes.</returns>
+    /// <exception cref="VirtigoException">
+    /// There is no lock (<see cref="FailureKind.Usage"/>), or the cache lacks something (<see cref="FailureKind.Archive"/>).
+    /// </exception>
+    public static async Task<(int Files, long Bytes)> WriteAsync(
+        string specFile, AppliancePlan plan, HostPaths paths, string target, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(paths);
+        if (plan.Lock is not { } locked)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{specFile} has no lock, so that nobody knows what it needs.", $"Lock it first: virtigo lock {specFile}");
+        }
+
+        IReadOnlyList<string> hashes = await NeededAsync(plan, locked.Value, paths, cancellationToken);
+        var pool = new Pool(paths.Pool);
+        long bytes = hashes.Sum(hash => new FileInfo(pool.PathOf(hash)).Length);
+        await AtomicFile.WriteAsync(target, async (file, token) =>
+        {
+            await using var tar = new TarWriter(file, TarEntryFormat.Pax, leaveOpen: true);
+            foreach (string path in (string[])[specFile, ApplianceLock.PathFor(specFile)])
+            {
+                await tar.WriteEntryAsync(path, SpecFolder + Path.GetFileName(path), token);
+            }
+
+            foreach (string hash in hashes)
+            {
+                await tar.WriteEntryAsync(pool.PathOf(hash), PoolFolder + hash, token);
+            }
+        }, cancellationToken: cancellationToken);
+        return (hashes.Count, bytes);
+    }
+
+    /// <summary>Takes a bundle in: its files into the cache, each checked against its hash, the spec and its lock into a folder.</summary>
+    /// <param name="bundle">The bundle. It may come from a stranger.</param>
+    /// <param name="folder">The folder for the spec; made when absent.</param>
+    /// <param name="force">Replace files of the same name there.</param>
+    /// <param name="paths">Where the cache is.</param>
+    /// <param name="cancellationToken">Ends the work; what is in the cache by then stays there.</param>
+    /// <returns>The path of the spec.</returns>
+    /// <exception cref="VirtigoException">
+    /// It is no bundle, or a file is there already (<see cref="FailureKind.Usage"/>); a file has another hash (<see cref="FailureKind.Trust"/>).
+    /// </exception>
+    public static async Task<string> ReadAsync(string bundle, string folder, bool force, HostPaths paths, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        var specs = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        var pool = new Pool(paths.Pool);
+        int files = 0;
+        long bytes = 0;
+        try
+        {
+            await using FileStream file = File.OpenRead(bundle);
+            await using var tar = new TarReader(file);
+            while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
+            {
+                bytes += entry.Length;
+                if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || ++files > MaxPoolFiles || bytes > MaxBytes)
+                {
+                    throw NoBundle(bundle, $"its entry {SpecProblems.Quote(entry.Name)} is not what a bundle has");
+                }
+
+                await TakeAsync(bundle, entry, pool, specs, cancellationToken);
+            }
+        }
+        catch (Exception error) when (error is InvalidDataException or EndOfStreamException or FormatException or ArgumentException)
+        {
+            throw NoBundle(bundle, error.Message.TrimEnd('.'));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"The bundle {bundle} cannot be read: {error.Message}", inner: error);
+        }
+
+        return await PlaceAsync(bundle, specs, folder, force, cancellationToken);
+    }
+
+    /// <summary>Every file that a build without a network reads, found by doing all of it but the install.</summary>
+    private static async Task<IReadOnlyList<string>> NeededAsync(AppliancePlan plan, ApplianceLock locked, HostPaths paths, CancellationToken cancellationToken)
+    {
+        var pool = new Pool(paths.Pool);
+        using var client = new ArchiveClient(pool, new ArchiveOptions { Offline = true });
+        PlanArchives archives = await ApplianceBuilder.OpenAsync(client, plan, cancellationToken);
+        using WorkFolder scratch = WorkFolder.Create(paths, "bundle");
+        var empty = new HostPaths(scratch.Path, paths.Data, paths.State, paths.Config, paths.Runtime);
+        await new InstallerAssembler(client, empty).AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, cancellationToken);
+        return [.. pool.Used.Concat(locked.Files.Select(file => file.Sha256)).Distinct().Order(StringComparer.Ordinal)];
+    }
+
+    private static async Task TakeAsync(string bundle, TarEntry entry, Pool pool, Dictionary<string, byte[]> specs, CancellationToken cancellationToken)
+    {
+        Stream content = entry.DataStream ?? Stream.Null;
+        if (entry.Name.StartsWith(PoolFolder, StringComparison.Ordinal) && ImageKey.IsValid(entry.Name[PoolFolder.Length..]))
+        {
+            await pool.AddAsync(entry.Name[PoolFolder.Length..], (file, token) => content.CopyToAsync(file, token), cancellationToken);
+            return;
+        }
+
+        string name = entry.Name.StartsWith(SpecFolder, StringComparison.Ordinal) ? entry.Name[SpecFolder.Length..] : "";
+        if (name is "" or "." or ".." || name != Path.GetFileName(name) || entry.Length > ApplianceLock.MaxFileBytes || specs.Count == MaxSpecFiles)
+        {
+            throw NoBundle(bundle, $"its entry {SpecProblems.Quote(entry.Name)} is not what a bundle has");
+        }
+
+        using var memory = new MemoryStream();
+        await content.CopyToAsync(memory, cancellationToken);
+        specs[name] = memory.ToArray();
+    }
+
+    private static async Task<string> PlaceAsync(
+        string bundle, Dictionary<string, byte[]> specs, string folder, bool force, CancellationToken cancellationToken)
+    {
+        string spec = specs.Keys.SingleOrDefault(name => Path.GetExtension(name) is ".yml" or ".yaml") ?? throw NoBundle(bundle, "it has no spec");
+        if (!specs.ContainsKey(ApplianceLock.PathFor(spec)))
+        {
+            throw NoBundle(bundle, "it has no lock");
+        }
+
+        if (!force && specs.Keys.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } existing)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"The file {existing} exists.", "Give another folder, or --force to replace it.");
+        }
+
+        Directory.CreateDirectory(folder);
+        foreach ((string name, byte[] content) in specs)
+        {
+            await AtomicFile.WriteAsync(Path.Combine(folder, name), (file, token) => file.WriteAsync(content, token).AsTask(), cancellationToken: cancellationToken);
+        }
+
+        return Path.Combine(folder, spec);
+    }
+
+    private static VirtigoException NoBundle(string bundle, string problem) =>
+        new(FailureKind.Usage, string.Create(CultureInfo.InvariantCulture, $"{bundle} is no bundle of Virtigo's: {problem}."), "Make one with: virtigo bundle web.yml");
+}
