@@ -35,7 +35,7 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
     public async Task A_second_appliance_installs_no_base_system_and_is_as_described()
     {
         StoredImage first = await lab.Golden;
-        DateTimeOffset before = DateTimeOffset.UtcNow;
+        DateTimeOffset before = TimeProvider.System.GetUtcNow();
         StoredImage image = await BuildAsync("saved", "--force");
 
         Assert.DoesNotContain(image.Manifest.Timings, timing => timing.Stage == "install: base system");
@@ -56,7 +56,7 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
 
         // The saved installer's clock stood still.
         long installed = long.Parse(await machine.ShellAsync("stat -c %Y /var/lib/dpkg/info/curl.list", Cancel), CultureInfo.InvariantCulture);
-        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(installed), before.AddMinutes(-1), DateTimeOffset.UtcNow.AddMinutes(1));
+        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(installed), before.AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1));
     }
 
     [Fact]

@@ -51,8 +51,8 @@ internal static class LockVerbs
         Argument<string> file = File();
         Option<string?> output = new("--output", "-o") { Description = "The file to write [default: the spec's name with .bundle]", HelpName = "file" };
         var verb = new Verb("bundle", "Put a locked appliance and all that its build needs into one file, for a machine without a network",
-            "virtigo lock web.yml && virtigo bundle web.yml      # writes web.bundle",
-            "virtigo unbundle web.bundle && virtigo build web.yml --offline   # over there")
+            "virtigo bundle web.yml                  # of a spec that virtigo lock has locked; writes web.bundle",
+            "virtigo bundle web.yml -o /media/usb/web.bundle")
         {
             file, output,
         };
@@ -74,7 +74,8 @@ internal static class LockVerbs
         Argument<string> folder = new("folder") { Description = "Where the spec and its lock go", DefaultValueFactory = _ => "." };
         Option<bool> force = new("--force") { Description = "Replace files of the same name" };
         var verb = new Verb("unbundle", "Take a bundle in: its files into the cache, the spec and its lock into a folder",
-            "virtigo unbundle web.bundle && virtigo build web.yml --offline")
+            "virtigo unbundle web.bundle             # then: virtigo build web.yml --offline",
+            "virtigo unbundle web.bundle appliances --force")
         {
             file, folder, force,
         };

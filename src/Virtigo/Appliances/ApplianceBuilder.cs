@@ -112,7 +112,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public StoredImage? Built(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return _store.Lookup(Recipe(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
+        return _store.Lookup(Memory(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
     }
 
     /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
@@ -146,6 +146,9 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer) =>
         Hash([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
 
+    /// <summary>What an image is remembered by: with a lock, what it is built from does not change with the archives.</summary>
+    private static string Memory(AppliancePlan plan) => Hash([Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? []]);
+
     /// <summary>
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
     /// A version that answers or prepares otherwise does not take an older version's image for its own.
@@ -156,7 +159,6 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return Hash(
         [
             plan.Fingerprint,
-            .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? [],
             .. InstallWay.Parts(plan),
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
             .. InstallHooks.Own(choices, "", "").Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
@@ -168,7 +170,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(
-            new RememberedBuild(Recipe(plan), key,
+            new RememberedBuild(Memory(plan), key,
                 [.. archives.All.Select(suite => new RememberedRelease(suite.Source.BaseUri.AbsoluteUri, suite.Source.Suite, suite.ReleaseSha256))],
                 _clock.GetUtcNow()),
             cancellationToken);

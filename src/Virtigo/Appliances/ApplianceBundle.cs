@@ -89,7 +89,7 @@ public static class ApplianceBundle
                 await TakeAsync(bundle, entry, pool, specs, cancellationToken);
             }
         }
-        catch (Exception error) when (error is InvalidDataException or EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception error) when (Decompression.IsDamage(error))
         {
             throw NoBundle(bundle, error.Message.TrimEnd('.'));
         }

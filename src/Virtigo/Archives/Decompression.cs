@@ -19,10 +19,10 @@ internal static class Decompression
         _ => throw new VirtigoException(FailureKind.Archive, $"{name} is compressed as \"{Text.Shorten(suffix)}\", expected .xz, .gz, .zst or none."),
     };
 
-    /// <summary>Whether an error of a decompressor means that its input is damaged.</summary>
+    /// <summary>Whether an error of a decompressor, or of a reader of tar archives, means that its input is damaged.</summary>
     public static bool IsDamage(Exception e) => e is InvalidDataException or EndOfStreamException or IndexOutOfRangeException
         or ZstdSharp.ZstdException or SharpCompress.Common.SharpCompressException or NotSupportedException or OverflowException
-        or FormatException or ArgumentException or NullReferenceException;
+        or FormatException or ArgumentException or NullReferenceException or InvalidOperationException;
 
     /// <summary>Reads a whole file, decompressed.</summary>
     /// <param name="path">The file.</param>

@@ -42,6 +42,46 @@ public sealed class ArchiveClientTests
     }
 
     [Fact]
+    public async Task A_pinned_release_is_used_whatever_the_archive_has_by_now_and_however_old_it_is()
+    {
+        await using TestArchive archive = TestArchive.Start();
+        archive.Publish(archive.Release with { ValidUntil = TimeProvider.System.GetUtcNow().AddDays(-1) });
+        ArchiveSource pinned = archive.Source with { Pinned = Convert.ToHexStringLower(SHA256.HashData(archive.Server.Get("dists/trixie/InRelease"))) };
+        using (ArchiveClient first = archive.Client())
+        {
+            // From the mirror that still has it.
+            await (await first.OpenAsync(pinned, Token)).PackagesAsync("main", "amd64", installer: false, Token);
+        }
+
+        archive.Publish(archive.Release with { Date = archive.Release.Date.AddMinutes(5), ValidUntil = null });
+        archive.Add(new TestArchiveDeb("extra"));
+        using ArchiveClient client = archive.Client();
+        ArchiveSuite suite = await client.OpenAsync(pinned, Token);
+
+        Assert.Equal(pinned.Pinned, suite.ReleaseSha256);
+        Assert.Null((await suite.PackagesAsync("main", "amd64", installer: false, Token)).Find("extra"));
+        Assert.Equal(0, client.UpstreamRequests);
+    }
+
+    [Fact]
+    public async Task A_pinned_release_that_nobody_has_is_named_with_what_there_is_instead()
+    {
+        await using TestArchive archive = TestArchive.Start();
+        ArchiveSource pinned = archive.Source with { Pinned = new string('a', 64) };
+
+        using ArchiveClient client = archive.Client();
+        VirtigoException gone = await Assert.ThrowsAsync<VirtigoException>(() => client.OpenAsync(pinned, Token));
+        using ArchiveClient offline = archive.Client(options => options with { Offline = true });
+        VirtigoException alone = await Assert.ThrowsAsync<VirtigoException>(() => offline.OpenAsync(pinned, Token));
+
+        Assert.Equal((FailureKind.Archive, FailureKind.Archive), (gone.Kind, alone.Kind));
+        Assert.Contains("\"trixie\" that is pinned (aaaaaaaaaaaa…)", gone.Message, StringComparison.Ordinal);
+        Assert.Contains($"has one of {archive.Release.Date.UtcDateTime:yyyy-MM-dd}", gone.Message, StringComparison.Ordinal);
+        Assert.Contains("--offline", alone.Hint, StringComparison.Ordinal);
+        Assert.Equal(0, offline.UpstreamRequests);
+    }
+
+    [Fact]
     public async Task Offline_nothing_is_asked_and_what_was_fetched_is_there()
     {
         await using TestArchive archive = TestArchive.Start();

@@ -137,10 +137,17 @@ internal static partial class DebianAnswers
             "Reports nothing about the packages in use; the installer then removes the reporter."),
     ];
 
-    private static Answer[] Packages(DebianChoices plan) => plan.Packages.Value.Count == 0 ? [] :
-    [
-        Text("pkgsel/include", string.Join(' ', plan.Packages.Value.Select(PackageName)), $"The packages ({plan.Packages.Origin})."),
-    ];
+    private static IEnumerable<Answer> Packages(DebianChoices plan)
+    {
+        const string sudo = "sudo";
+        bool needsSudo = plan.User.Value is not null && plan.RootPasswordHash.Value is null && !plan.Packages.Value.Contains(sudo);
+        string[] wanted = [.. plan.Packages.Value.Select(PackageName), .. needsSudo ? [sudo] : Array.Empty<string>()];
+        if (wanted.Length > 0)
+        {
+            yield return Text("pkgsel/include", string.Join(' ', wanted),
+                $"The packages ({plan.Packages.Origin}){(needsSudo ? $"; {sudo}, which the installer would add in a run of its own" : "")}.");
+        }
+    }
 
     private static Answer[] BootLoader() =>
     [
