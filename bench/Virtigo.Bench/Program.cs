@@ -8,6 +8,9 @@ try
         case ["install", var spec, .. var options]:
             await InstallBench.RunAsync(spec, apart: options.Contains("--apart"));
             return 0;
+        case ["second", var command]:
+            await SecondBench.RunAsync(command);
+            return 0;
         case ["rebuild", var command, var spec]:
             await CommandBench.RebuildAsync(command, spec);
             return 0;
