@@ -63,7 +63,7 @@ internal sealed class ApplianceBuild(
     /// </summary>
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
-        DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(await archives.ExistenceAsync()) };
+        DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
         string way = InstallWay.Of(plan);
         string key = InstallWay.Key(way, archives, installer, await GuestPlatform.OfAsync(hypervisor, Chosen, cancellationToken));
         using InstallPointTurn turn = await new InstallPointStore(paths).EnterAsync(
@@ -134,6 +134,7 @@ internal sealed class ApplianceBuild(
             CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
             MemoryMiB = InstallMemoryMiB,
             Accelerator = Chosen,
+            Firmware = plan.Disk.Value.Firmware,
             ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
         };
     }
@@ -165,6 +166,7 @@ internal sealed class ApplianceBuild(
             {
                 Name = plan.Name.Value + "-boot-test",
                 WorkDirectory = sockets,
+                Firmware = plan.Disk.Value.Firmware,
                 Cpus = plan.Cpus.Value,
                 MemoryMiB = plan.MemoryMiB.Value,
                 Accelerator = Chosen,
@@ -208,7 +210,7 @@ internal sealed class ApplianceBuild(
                 Spec = options.SpecText,
                 Plan = [.. plan.Explain().Select(value => new ImagePlanValue(value.Key, value.Shown, value.Origin.ToString()))],
                 Installer = new ImageInstaller(installer.Version, installer.Source, installer.KernelVersion,
-                    [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))]),
+                    [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))]) { Suite = installer.Suite, SuiteRelease = installer.SuiteRelease },
                 Archives = archives.ForManifest(),
                 Packages = [.. boot.Packages.Select(Listed)],
                 Materials =
@@ -217,6 +219,7 @@ internal sealed class ApplianceBuild(
                         .Select(record => new ImageMaterial(record.Url, record.Sha256!, record.Size, record.Verified)),
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),
+                Firmware = Firmwares.NameOf(plan.Disk.Value.Firmware),
                 Timings = [.. log.Timings],
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
                 Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),

@@ -46,8 +46,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
             Progress = log.Fetched,
         });
         PlanArchives archives = await log.StageAsync("archives", () => OpenAsync(client, plan, cancellationToken));
-        InstallerBuild installer = await log.StageAsync("installer", () => new InstallerAssembler(client, paths)
-            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, cancellationToken));
+        InstallerBuild installer = await log.StageAsync("installer", () => AssembleAsync(client, archives, plan, paths, cancellationToken));
 
         string key = Key(plan, archives, installer);
         await using ImageDraft? draft = await _store.BeginAsync(
@@ -114,6 +113,12 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         ArgumentNullException.ThrowIfNull(plan);
         return _store.Lookup(Memory(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
     }
+
+    /// <summary>The installer of a plan, ready to boot.</summary>
+    internal static Task<InstallerBuild> AssembleAsync(
+        ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) =>
+        new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value), cancellationToken);
 
     /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
     internal static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)

@@ -3,7 +3,6 @@ using System.Globalization;
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Images;
-using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
 
@@ -109,7 +108,7 @@ public static class ApplianceBundle
         PlanArchives archives = await ApplianceBuilder.OpenAsync(client, plan, cancellationToken);
         using WorkFolder scratch = WorkFolder.Create(paths, "bundle");
         var empty = new HostPaths(scratch.Path, paths.Data, paths.State, paths.Config, paths.Runtime);
-        await new InstallerAssembler(client, empty).AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, cancellationToken);
+        await ApplianceBuilder.AssembleAsync(client, archives, plan, empty, cancellationToken);
         return [.. pool.Used.Concat(locked.Files.Select(file => file.Sha256)).Distinct().Order(StringComparer.Ordinal)];
     }
 

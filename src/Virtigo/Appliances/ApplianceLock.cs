@@ -36,6 +36,9 @@ public sealed record ApplianceLock
     /// <summary>The suites, each with its signed file.</summary>
     public required IReadOnlyList<LockedSuite> Suites { get; init; }
 
+    /// <summary>The suite that the installer is of: the release, or the release under another name.</summary>
+    public required LockedSuite Installer { get; init; }
+
     /// <summary>Every package of the result.</summary>
     public required IReadOnlyList<ImagePackage> Packages { get; init; }
 
@@ -60,7 +63,10 @@ public sealed record ApplianceLock
             Plan = plan.Fingerprint,
             Created = now,
             Release = plan.Release.Value,
-            Suites = [.. manifest.Archives.Select(archive => new LockedSuite(archive.Suite, archive.ReleaseSha256, archive.ReleaseDate))],
+            Suites = [.. manifest.Archives.Select(archive => new LockedSuite(archive.Suite, archive.ReleaseSha256))],
+            Installer = manifest.Installer.Suite.Length > 0
+                ? new LockedSuite(manifest.Installer.Suite, manifest.Installer.SuiteRelease)
+                : throw new VirtigoException(FailureKind.Usage, "The image does not say which installer made it: an older Virtigo built it.", "Build it anew with --force, then lock it."),
             Packages = manifest.Packages,
             Files =
             [
@@ -119,7 +125,7 @@ public sealed record ApplianceLock
 
     private string? Wrong() =>
         Suites.Contains(null!) || Packages.Contains(null!) || Files.Contains(null!) ? "an entry is missing"
-        : Suites.Select(suite => suite.Sha256).Concat(Files.Select(file => file.Sha256)).Append(Plan).FirstOrDefault(hash => !ImageKey.IsValid(hash)) is { } bad
+        : Suites.Select(suite => suite.Sha256).Concat(Files.Select(file => file.Sha256)).Append(Installer.Sha256).Append(Plan).FirstOrDefault(hash => !ImageKey.IsValid(hash)) is { } bad
             ? $"{SpecProblems.Quote(bad)} is no SHA-256 in lower-case hexadecimal"
         : ValueChecks.Release(Release) is { } problem ? $"release: {SpecProblems.Quote(Release)} {problem}"
         : null;
@@ -131,8 +137,7 @@ public sealed record ApplianceLock
 /// <summary>A suite, as it was signed when it was locked.</summary>
 /// <param name="Suite">The suite.</param>
 /// <param name="Sha256">The SHA-256 of its signed file.</param>
-/// <param name="Date">The date that the file gives.</param>
-public sealed record LockedSuite(string Suite, string Sha256, DateTimeOffset Date);
+public sealed record LockedSuite(string Suite, string Sha256);
 
 /// <summary>A file that the guest fetches.</summary>
 /// <param name="Name">Its name, without the path.</param>

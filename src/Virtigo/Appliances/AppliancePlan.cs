@@ -1,4 +1,5 @@
 using System.Globalization;
+using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
 
@@ -37,6 +38,9 @@ public sealed record AppliancePlan
 
     /// <summary>The size of the disk in bytes; a multiple of 1 MiB.</summary>
     public required Setting<long> DiskBytes { get; init; }
+
+    /// <summary>How the disk is laid out.</summary>
+    internal Setting<DebianDisk> Disk { get; init; } = new(new DebianDisk(), new Origin(OriginKind.Default, "one ext4 file system on the whole disk"));
 
     /// <summary>The memory of the machine in MiB.</summary>
     public required Setting<int> MemoryMiB { get; init; }

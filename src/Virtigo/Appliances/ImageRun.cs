@@ -68,6 +68,7 @@ public sealed class ImageRun : IAsyncDisposable
                 {
                     Name = image.Name,
                     WorkDirectory = sockets.Path,
+                    Firmware = Firmwares.Of(image.Manifest.Firmware),
                     Cpus = options.Cpus ?? SpecKeys.DefaultCpus,
                     MemoryMiB = options.MemoryMiB ?? MemoryOf(image.Manifest),
                     Accelerator = options.Accelerator == Accelerator.Auto ? AcceleratorOf(image.Manifest) : options.Accelerator,

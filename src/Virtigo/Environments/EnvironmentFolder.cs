@@ -70,6 +70,7 @@ internal sealed class EnvironmentFolder : IDisposable
         {
             Name = what.Name,
             WorkDirectory = MachineFolder(machine),
+            Firmware = Firmwares.Of(what.Image.Manifest.Firmware),
             Cpus = what.Cpus,
             MemoryMiB = what.MemoryMiB,
             Accelerator = host.Accelerator,

@@ -23,6 +23,9 @@ public sealed record GuestConfig
     /// <summary>The disks, in the order in which the guest sees them and boots from them.</summary>
     public IReadOnlyList<GuestDisk> Disks { get; init; } = [];
 
+    /// <summary>What starts the guest. UEFI's variables are those of a new machine each time it is switched on.</summary>
+    public FirmwareKind Firmware { get; init; }
+
     /// <summary>The kernel to boot, or null to boot from the first disk.</summary>
     public KernelBoot? Kernel { get; init; }
 

@@ -42,6 +42,9 @@ public sealed record ImageManifest
     /// <summary>The disk.</summary>
     public required ImageDisk Disk { get; init; }
 
+    /// <summary>What the disk boots from: <c>bios</c> or <c>uefi</c>.</summary>
+    public string Firmware { get; init; } = "bios";
+
     /// <summary>How long each stage of the build took, in order.</summary>
     public required IReadOnlyList<ImageTiming> Timings { get; init; }
 
@@ -63,7 +66,14 @@ public sealed record ImagePlanValue(string Key, string Value, string Origin);
 /// <param name="Source">Where kernel and initrd came from.</param>
 /// <param name="KernelVersion">The version of the installer's kernel.</param>
 /// <param name="Components">The installer components it was given.</param>
-public sealed record ImageInstaller(string Version, string Source, string KernelVersion, IReadOnlyList<ImageComponent> Components);
+public sealed record ImageInstaller(string Version, string Source, string KernelVersion, IReadOnlyList<ImageComponent> Components)
+{
+    /// <summary>The suite that the components are of; empty in manifests that do not say it.</summary>
+    public string Suite { get; init; } = "";
+
+    /// <summary>The SHA-256 of that suite's signed Release file; empty in manifests that do not say it.</summary>
+    public string SuiteRelease { get; init; } = "";
+}
 
 /// <summary>One installer component.</summary>
 /// <param name="Name">The component's package name.</param>

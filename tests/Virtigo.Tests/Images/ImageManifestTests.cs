@@ -29,7 +29,8 @@ public sealed class ImageManifestTests
         {
             JsonObject without = JsonNode.Parse(Good)!.AsObject();
             without.Remove(member);
-            Assert.NotNull(ImageManifestFile.Parse(Bytes(without), Key).Problem);
+            // Images made before there was another firmware do not name theirs.
+            Assert.Equal(member == "firmware", ImageManifestFile.Parse(Bytes(without), Key).Problem is null);
             JsonObject empty = JsonNode.Parse(Good)!.AsObject();
             empty[member] = null;
             Assert.NotNull(ImageManifestFile.Parse(Bytes(empty), Key).Problem);

@@ -82,6 +82,8 @@ public sealed class InitrdComposerTests : IDisposable
             TemplatesPath = "templates",
             Components = [],
             Source = "images directory",
+            Suite = "trixie",
+            SuiteRelease = new string('0', 64),
             CacheKey = "00",
         };
     }

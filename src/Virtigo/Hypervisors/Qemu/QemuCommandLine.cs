@@ -39,6 +39,9 @@ internal static class QemuCommandLine
     /// <summary>Where QEMU takes a saved state from, or gives one to.</summary>
     public static string StateSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "state.sock");
 
+    /// <summary>Where a guest's UEFI variables are.</summary>
+    public static string Variables(GuestConfig config) => Path.Combine(config.WorkDirectory, "variables.fd");
+
     /// <summary>Where QEMU connects for a disk whose cache is ours.</summary>
     public static string CacheSocket(GuestConfig config, int disk) => Path.Combine(config.WorkDirectory, Invariant($"cache{disk}.sock"));
 
@@ -63,7 +66,8 @@ internal static class QemuCommandLine
     /// <summary>The arguments for a guest. It starts paused.</summary>
     /// <param name="config">The guest, already checked.</param>
     /// <param name="accelerator">KVM or TCG.</param>
-    public static IReadOnlyList<string> Build(GuestConfig config, Accelerator accelerator) =>
+    /// <param name="firmware">The UEFI firmware, or null for QEMU's BIOS.</param>
+    public static IReadOnlyList<string> Build(GuestConfig config, Accelerator accelerator, UefiFirmware? firmware = null) =>
     [
         "-name", Invariant($"guest={config.Name},debug-threads=on"),
         "-nodefaults", "-no-user-config", "-display", "none",
@@ -71,6 +75,7 @@ internal static class QemuCommandLine
         "-S",
         .. config.RestartOnReset ? Array.Empty<string>() : ["-no-reboot"],
         .. Machine(config, accelerator),
+        .. firmware is null ? [] : Uefi(config, firmware),
         .. Kernel(config.Kernel),
         .. config.Disks.SelectMany(Disk),
         .. config.Nics.SelectMany(Nic),
@@ -94,6 +99,12 @@ internal static class QemuCommandLine
         "-smp", Invariant($"{config.Cpus}"),
         "-m", Invariant($"{config.MemoryMiB}M"),
         "-rtc", "base=utc",
+    ];
+
+    private static string[] Uefi(GuestConfig config, UefiFirmware firmware) =>
+    [
+        "-drive", Invariant($"if=pflash,unit=0,format=raw,readonly=on,file={Escape(firmware.Code)}"),
+        "-drive", Invariant($"if=pflash,unit=1,format=raw,file={Escape(Variables(config))}"),
     ];
 
     // One name for both kinds: a state saved with the one can be loaded with the other.

@@ -27,8 +27,15 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
         {
             listeners.AddRange(sockets.Select(path => new UnixListener(path)));
             logs.AddRange(config.Serials.Select(OpenLog));
+            UefiFirmware? firmware = config.Firmware == FirmwareKind.Uefi ? UefiFirmware.Require() : null;
+            if (firmware is not null)
+            {
+                File.Copy(firmware.Variables, QemuCommandLine.Variables(config), overwrite: true);
+                File.SetUnixFileMode(QemuCommandLine.Variables(config), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
+
             child = await ChildProcess.StartAsync(
-                new ChildCommand(QemuCommandLine.Program, QemuCommandLine.Build(config, accelerator)), cancellationToken);
+                new ChildCommand(QemuCommandLine.Program, QemuCommandLine.Build(config, accelerator, firmware)), cancellationToken);
             await ConnectAsync(child, listeners, connections, cancellationToken);
             List<SerialPort> serials = [.. config.Serials.Select((serial, i) => new SerialPort(serial.Name, connections[i + 1], logs[i]))];
             int channels = config.Serials.Count + 1;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Virtigo.Hypervisors;
 
 namespace Virtigo.Installers.Debian;
 
@@ -30,11 +31,11 @@ internal static partial class DebianAnswers
         .. Mirror(plan),
         .. FirstAccounts(),
         .. Clock(),
-        .. Storage(),
+        .. plan.Disk.Answers(Disk),
         .. BaseSystem(plan),
         .. Repositories(plan),
         .. Software(),
-        .. BootLoader(),
+        .. BootLoader(plan),
         .. Ending(),
     ];
 
@@ -90,22 +91,6 @@ internal static partial class DebianAnswers
         Boolean("clock-setup/ntp", false, "The guest reaches no time server; its clock is the host's."),
     ];
 
-    private static Answer[] Storage() =>
-    [
-        Text("partman-auto/method", "regular", "Plain partitions: an image is grown and backed up as a whole."),
-        Text("partman-auto/disk", Disk, "The only disk."),
-        Text("partman-auto/expert_recipe",
-            "virtigo : 1 1 1 free $iflabel{ gpt } method{ biosgrub } . "
-            + "1000 2000 -1 ext4 $primary{ } $bootable{ } method{ format } format{ } use_filesystem{ } filesystem{ ext4 } mountpoint{ / } .",
-            "One ext4 file system on the whole disk. Swap in an image costs space and snapshots; memory is set from outside."),
-        Text("partman-partitioning/default_label", "msdos", "The image boots from BIOS."),
-        Boolean("partman-partitioning/confirm_write_new_label", true, "The disk is new and empty."),
-        Select("partman/choose_partition", "finish", "Takes the partitions as laid out above."),
-        Boolean("partman-basicfilesystems/no_swap", false, "Goes on without swap instead of back to the partitions."),
-        Boolean("partman/confirm", true, "The disk is new and empty."),
-        Boolean("partman/confirm_nooverwrite", true, "The disk is new and empty."),
-    ];
-
     private static IEnumerable<Answer> BaseSystem(DebianChoices plan)
     {
         if (plan.EarlyPackages.Count > 0)
@@ -149,12 +134,14 @@ internal static partial class DebianAnswers
         }
     }
 
-    private static Answer[] BootLoader() =>
+    private static Answer[] BootLoader(DebianChoices plan) =>
     [
         Boolean("grub-installer/only_debian", true, "There is no other system on the disk."),
         Boolean("grub-installer/with_other_os", false, "There is no other system on the disk."),
         Boolean("grub-installer/enable_os_prober_otheros_no", false, "The boot menu is not to search for other systems."),
-        Text("grub-installer/bootdev", Disk, "The only disk, its master boot record."),
+        plan.Disk.Firmware == FirmwareKind.Uefi
+            ? Boolean("grub-installer/force-efi-extra-removable", true, "Where firmware looks that knows nothing of this disk: the image boots on any machine.")
+            : Text("grub-installer/bootdev", Disk, "The only disk, its master boot record."),
     ];
 
     private static Answer[] Ending() =>

@@ -31,6 +31,9 @@ internal sealed record DebianChoices
     /// <summary>The archive of security updates; its path must end in <c>/debian-security</c>.</summary>
     public required Sourced<Uri> SecurityMirror { get; init; }
 
+    /// <summary>How the disk is laid out.</summary>
+    public DebianDisk Disk { get; init; } = new();
+
     /// <summary>The packages asked for.</summary>
     public required Sourced<IReadOnlyList<string>> Packages { get; init; }
 

@@ -41,6 +41,9 @@ internal sealed record InstallJob
     /// <summary>The guest's memory in MiB.</summary>
     public required int MemoryMiB { get; init; }
 
+    /// <summary>What starts the guest, and so what the installer prepares the disk for.</summary>
+    public FirmwareKind Firmware { get; init; }
+
     /// <summary>How the guest's instructions run.</summary>
     public required Accelerator Accelerator { get; init; }
 
@@ -165,6 +168,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         // A second emulated CPU costs more than it gives: the installer does one thing after the other.
         Cpus = 1,
         MemoryMiB = job.MemoryMiB,
+        Firmware = job.Firmware,
         Accelerator = job.Accelerator,
         SavedState = job.SavedState,
         Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],

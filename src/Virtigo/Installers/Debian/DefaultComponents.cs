@@ -1,6 +1,6 @@
 namespace Virtigo.Installers.Debian;
 
-/// <summary>The installer components of an appliance: one virtio disk, ext4, GRUB for BIOS; no LVM, RAID or encryption.</summary>
+/// <summary>The installer components of an appliance: one virtio disk, ext4, GRUB; what a disk of another kind needs is asked for beside them.</summary>
 internal static class DefaultComponents
 {
     /// <summary>
@@ -34,6 +34,9 @@ internal static class DefaultComponents
         "ext4-modules",
         "scsi-modules",
     ];
+
+    /// <summary>What is asked for when the disk is laid out in some way.</summary>
+    public static IReadOnlyList<string> For(DebianDisk disk) => [.. ForAppliance, .. disk.Components];
 
     /// <summary>
     /// Dependencies that only serve hardware, file systems or other systems that such an appliance does not have. The installer

@@ -11,13 +11,14 @@ internal static class EarlyPackages
     [
         "busybox", "zstd", "initramfs-tools", // what the kernel's initial file system is built with
         "locales", "pciutils", "laptop-detect", "installation-report",
-        "grub-common", "grub2-common", "grub-pc-bin", "os-prober",
+        "grub-common", "grub2-common", "os-prober",
 
         // The guest agent, which the installer adds with its recommendations when it sees a virtual machine.
         "qemu-guest-agent", "libglib2.0-data", "shared-mime-info", "xdg-user-dirs",
     ];
 
-    /// <summary>Those of them that an archive has.</summary>
+    /// <summary>Those of them that an archive has, with what a disk needs.</summary>
+    /// <param name="disk">How the disk is laid out.</param>
     /// <param name="exists">Tells whether the archive has a package.</param>
-    public static IReadOnlyList<string> From(Func<string, bool> exists) => [.. Names.Where(exists)];
+    public static IReadOnlyList<string> For(DebianDisk disk, Func<string, bool> exists) => [.. Names.Concat(disk.Packages).Where(exists)];
 }

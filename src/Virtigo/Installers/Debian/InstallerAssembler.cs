@@ -25,6 +25,9 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
     private const UnixFileMode ProgramMode = (UnixFileMode)0x1ED;
     private readonly InstallerBaseStore _bases = new(paths);
 
+    /// <summary>The suite that the installer is taken from and the SHA-256 of its signed file, whatever the archive has by now; null to find one.</summary>
+    public (string Suite, string Release)? Pinned { get; init; }
+
     /// <summary>Assembles the installer of a suite.</summary>
     /// <inheritdoc cref="AssembleAsync(ArchiveSuite, string, IReadOnlyList{string}, CancellationToken)"/>
     public async Task<InstallerBuild> AssembleAsync(
@@ -47,6 +50,12 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
     public async Task<InstallerBuild> AssembleAsync(
         ArchiveSuite suite, string architecture, IReadOnlyList<string> udebsWanted, CancellationToken cancellationToken)
     {
+        if (Pinned is var (name, release))
+        {
+            ArchiveSource pinned = suite.Source with { Suite = name, Pinned = release };
+            return await AssembleFromAsync(await client.OpenAsync(pinned, cancellationToken), architecture, udebsWanted, cancellationToken);
+        }
+
         try
         {
             return await AssembleFromAsync(suite, architecture, udebsWanted, cancellationToken);
@@ -119,6 +128,8 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
             TemplatesPath = Path.Combine(directory, TemplatesName),
             Components = record.Components,
             Source = installer.Record.Source,
+            Suite = suite.Source.Suite,
+            SuiteRelease = suite.ReleaseSha256,
             CacheKey = key,
         };
     }

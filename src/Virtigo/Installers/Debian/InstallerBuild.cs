@@ -27,6 +27,12 @@ internal sealed record InstallerBuild
     /// <summary>Where kernel and initial file system came from.</summary>
     public required string Source { get; init; }
 
+    /// <summary>The suite that its components are of.</summary>
+    public required string Suite { get; init; }
+
+    /// <summary>The SHA-256 of that suite's signed file.</summary>
+    public required string SuiteRelease { get; init; }
+
     /// <summary>The SHA-256 of everything that this build was made of, in lower-case hexadecimal.</summary>
     public required string CacheKey { get; init; }
 }
