@@ -52,9 +52,9 @@ public sealed class UefiFirmwareTests : IDisposable
         string file = Path.Combine(_root.FullName, name);
         File.WriteAllText(file + ".code", "");
         File.WriteAllText(file + ".vars", "");
-        return $$"""
+        return $$$"""
             {"description": "UEFI", "interface-types": ["uefi"],
-             "mapping": {"device": "flash", "executable": {"filename": "{{file}}.code", "format": "raw"}, "nvram-template": {"filename": "{{file}}.vars", "format": "raw"}},
+             "mapping": {"device": "flash", "executable": {"filename": "{{{file}}}.code", "format": "raw"}, "nvram-template": {"filename": "{{{file}}}.vars", "format": "raw"}},
              "targets": [{"architecture": "x86_64", "machines": ["pc-i440fx-*"]}], "features": ["acpi-s3"], "tags": []}
             """;
     }
