@@ -60,7 +60,7 @@ internal sealed class ApplianceBuild(
         string initrd = Path.Combine(draft.Directory, "initrd");
         DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(await archives.ExistenceAsync()) };
         string preseed = PreseedWriter.Write(DebianAnswers.For(choices), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, nonce, choices.User.Value), cancellationToken);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.For(preseed, nonce, choices.User.Value, TargetSteps.For(choices.Target)), cancellationToken);
         await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
 
         InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
@@ -95,7 +95,7 @@ internal sealed class ApplianceBuild(
                 Marker = InstallHooks.Marker(nonce),
                 MemoryMiB = Math.Max(InstallMemoryMiB, plan.MemoryMiB.Value),
                 Accelerator = Chosen,
-                ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
+                ArchivePorts = archives.All.Select(suite => GuestPort(suite.Source.BaseUri)).ToHashSet(),
             },
             cancellationToken);
         log.Installed();
@@ -186,5 +186,10 @@ internal sealed class ApplianceBuild(
         ReportFile Kept(string name) => new(name, SourcePath: Path.Combine(draft.Directory, name));
     }
 
-    private string[] Secrets => [.. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>()];
+    private string[] Secrets =>
+    [
+        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
+        .. plan.Target.Choices.Users.Select(user => user.PasswordHash).OfType<string>(),
+        .. plan.Target.Choices.Debconf.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+    ];
 }

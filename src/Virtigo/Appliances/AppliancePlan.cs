@@ -59,6 +59,9 @@ public sealed record AppliancePlan
     /// <summary>The superuser's password as <c>crypt(3)</c> text, or null when the account is locked.</summary>
     public required Setting<string?> RootPasswordHash { get; init; }
 
+    /// <summary>What is done in the installed system beside the installer's own steps.</summary>
+    internal TargetPlan Target { get; init; } = TargetPlan.None;
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
     /// Equal plans have equal fingerprints whatever their origins.
@@ -92,6 +95,7 @@ public sealed record AppliancePlan
             new("user", User.Value?.ToString() ?? "(none)", User.Origin),
             new("root", RootPasswordHash.Value is null ? "locked" : ApplianceUser.PasswordSet, RootPasswordHash.Origin),
         ]);
+        lines.AddRange(Target.Explained);
         return lines;
     }
 

@@ -126,7 +126,7 @@ internal sealed class CountType(int min, int max) : SettingType
             return null;
         }
 
-        if (!int.TryParse(text.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < min || number > max)
+        if (!int.TryParse(text.Value, min < 0 ? NumberStyles.AllowLeadingSign : NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < min || number > max)
         {
             BadValue(text, key, problems, string.Create(CultureInfo.InvariantCulture,
                 $"does not fit: expected a whole number from {min} to {max}"));

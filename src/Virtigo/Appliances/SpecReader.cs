@@ -71,6 +71,7 @@ internal static class SpecReader
             User = UserOf(values),
             Root = RootOf(values),
             RedactedText = redactedText,
+            Values = values,
         };
 
     /// <summary>Reads the text against a table of keys; what is wrong is added to the problems.</summary>

@@ -15,7 +15,8 @@ internal static class InstallHooks
     /// <param name="preseed">The answers.</param>
     /// <param name="nonce">Letters and digits that nothing in the guest can know otherwise.</param>
     /// <param name="user">The user whose keys are installed, or null.</param>
-    public static IReadOnlyList<InitrdFile> For(string preseed, string nonce, DebianUser? user) =>
+    /// <param name="steps">What else is done in the target, or null for nothing.</param>
+    public static IReadOnlyList<InitrdFile> For(string preseed, string nonce, DebianUser? user, TargetSteps? steps = null) =>
     [
         Secret("preseed.cfg", preseed),
         Secret("virtigo/authorized_keys", user is null ? "" : string.Concat(user.SshKeys.Select(key => key.Trim() + "\n"))),
@@ -25,7 +26,12 @@ internal static class InstallHooks
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
         Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
         Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+        .. steps?.Files ?? [],
+        .. OptionalScript("usr/lib/pre-pkgsel.d/30virtigo", steps?.BeforePackages),
+        .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps?.AtEnd),
     ];
+
+    private static IEnumerable<InitrdFile> OptionalScript(string path, string? text) => text is { Length: > 0 } ? [Script(path, text)] : [];
 
     /// <summary>The installer's whole log on the second serial port, from the first second. It must not hold the startup's pipes open.</summary>
     private const string Log = """
@@ -105,6 +111,9 @@ internal static class InstallHooks
         #!/bin/sh
         if grep -q ' /target ' /proc/mounts; then
             logger -t virtigo "the target is still mounted"
+            exit 0
+        fi
+        if [ -e /virtigo/steps/failed ]; then
             exit 0
         fi
         sync
