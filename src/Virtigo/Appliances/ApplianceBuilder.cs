@@ -120,13 +120,18 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         plan.Fingerprint,
         .. AnswersTo(plan).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-        .. InstallHooks.For("", "", user: null).Concat(Scripts(plan)).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+        .. Scripts(plan).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
     ]);
 
-    /// <summary>The scripts of the plan's own steps; what they are handed is in its fingerprint.</summary>
-    private static IEnumerable<InitrdFile> Scripts(AppliancePlan plan) =>
-        InstallHooks.For("", "", user: null, TargetSteps.For(plan.Target.Choices)).Where(file => file.Path.EndsWith("/30virtigo", StringComparison.Ordinal)
-            || file.Path.EndsWith("/93virtigo", StringComparison.Ordinal));
+    /// <summary>
+    /// The scripts of the plan's own steps. What they are handed is in the plan's fingerprint, and where a command was written does not matter.
+    /// </summary>
+    private static IEnumerable<InitrdFile> Scripts(AppliancePlan plan)
+    {
+        TargetChoices choices = plan.Target.Choices;
+        TargetSteps steps = TargetSteps.For(choices with { Run = [.. choices.Run.Select(command => command with { Origin = "" })] });
+        return InstallHooks.For("", "", user: null, steps).Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal));
+    }
 
     private static IReadOnlyList<Answer> AnswersTo(AppliancePlan plan) =>
         DebianAnswers.For(plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.From(_ => true) });

@@ -85,7 +85,7 @@ internal sealed class DebconfType : SettingType
         string[] parts = text.Value is "true" or "false" ? ["boolean", text.Value] : text.Value.Split(' ', 2);
         (string type, string value) = (parts[0], parts.Length > 1 ? parts[1] : "");
         string? problem = !s_types.Contains(type)
-                ? $"is no type of a question: expected one of {string.Join(", ", s_types)}, and the answer after it{SpecProblems.Suggest(type, s_types)}"
+                ? $"expected one of {string.Join(", ", s_types)}, and the answer after it{SpecProblems.Suggest(type, s_types)}"
             : type == "boolean" && value is not ("true" or "false") ? "is followed by neither true nor false"
             : value.Length > MaxLength || value.Any(char.IsControl) || value.EndsWith('\\') || ValueChecks.Content(value) is not null
                 ? "is followed by what debconf cannot read: expected one line, without a backslash at its end"
@@ -95,7 +95,8 @@ internal sealed class DebconfType : SettingType
             : null;
         if (problem is not null)
         {
-            problems.Add(text, $"debconf: {question.Value}: {(s_types.Contains(type) ? type : SpecProblems.Quote(type))} {problem}");
+            // What is written may be a password whose type was forgotten: no message repeats it.
+            problems.Add(text, $"debconf: {question.Value}: {(s_types.Contains(type) ? type + " " : "")}{problem}");
             return null;
         }
 

@@ -28,34 +28,40 @@ internal sealed class PlanArchives
     public IReadOnlyList<ArchiveSuite> All { get; }
 
     /// <summary>Opens and verifies the suites of a plan.</summary>
-    public static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
-    {
-        ArchiveSource[] sources = [.. SourcesOf(plan)];
-        Dictionary<string, string> keyrings = [];
-        foreach (TargetRepository repository in plan.Target.Choices.Repositories)
-        {
-            keyrings[repository.Name] = client.Pool.PathOf(await client.Pool.AddAsync(repository.Key.ToArray(), cancellationToken));
-        }
+    public static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken) =>
+        await OpenAsync(client, await SourcesAsync(client.Pool, plan, cancellationToken), plan.Architecture.Value, cancellationToken);
 
-        ArchiveSuite[] suites = await Task.WhenAll(
-        [
-            .. sources.Select(source => client.OpenAsync(source, cancellationToken)),
-            .. plan.Target.Choices.Repositories.SelectMany(repository => repository.Suites.Select(suite =>
-                client.OpenAsync(new ArchiveSource(repository.Url, suite, repository.Components, Keyring: keyrings[repository.Name]), cancellationToken))),
-        ]);
-        return new PlanArchives(suites, plan.Architecture.Value, cancellationToken);
-    }
+    /// <summary>Opens and verifies suites.</summary>
+    /// <param name="client">Fetches and verifies.</param>
+    /// <param name="sources">The suites; the release first.</param>
+    /// <param name="architecture">The architecture whose packages are used.</param>
+    /// <param name="cancellationToken">Ends the opening, and whatever is read later.</param>
+    public static async Task<PlanArchives> OpenAsync(
+        ArchiveClient client, IReadOnlyList<ArchiveSource> sources, string architecture, CancellationToken cancellationToken) =>
+        new(await Task.WhenAll(sources.Select(source => client.OpenAsync(source, cancellationToken))), architecture, cancellationToken);
 
-    private static IEnumerable<ArchiveSource> SourcesOf(AppliancePlan plan)
+    /// <summary>The suites that a plan uses, the release first. A further repository is verified by its own key and no other.</summary>
+    public static async Task<IReadOnlyList<ArchiveSource>> SourcesAsync(Pool pool, AppliancePlan plan, CancellationToken cancellationToken)
     {
         string codename = plan.Release.Value;
-        yield return new ArchiveSource(plan.Mirror.Value, codename, [Main], plan.OtherMirrors.Value);
-        yield return new ArchiveSource(plan.Mirror.Value, $"{codename}-updates", [Main], plan.OtherMirrors.Value);
-        yield return new ArchiveSource(plan.SecurityMirror.Value, $"{codename}-security", [Main]);
+        var sources = new List<ArchiveSource>
+        {
+            new(plan.Mirror.Value, codename, [Main], plan.OtherMirrors.Value),
+            new(plan.Mirror.Value, $"{codename}-updates", [Main], plan.OtherMirrors.Value),
+            new(plan.SecurityMirror.Value, $"{codename}-security", [Main]),
+        };
         if (plan.Target.Choices.Backports is { } backports)
         {
-            yield return new ArchiveSource(backports.Archive, backports.Suite, [Main], plan.OtherMirrors.Value);
+            sources.Add(new ArchiveSource(backports.Archive, backports.Suite, [Main], plan.OtherMirrors.Value));
         }
+
+        foreach (TargetRepository repository in plan.Target.Choices.Repositories)
+        {
+            string keyring = pool.PathOf(await pool.AddAsync(repository.Key, cancellationToken));
+            sources.AddRange(repository.Suites.Select(suite => new ArchiveSource(repository.Url, suite, repository.Components, Keyring: keyring)));
+        }
+
+        return sources;
     }
 
     /// <summary>Refuses packages that none of the suites has, with what may have been meant.</summary>

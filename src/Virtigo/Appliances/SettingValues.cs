@@ -31,9 +31,9 @@ internal sealed class SettingValues(string file, OriginKind kind)
 
     public YamlItem? Place(string path) => _values.TryGetValue(path, out var found) ? found.Place : null;
 
-    public Origin? OriginOf(string path) => Place(path) is { } place
-        ? new Origin(kind, string.Create(CultureInfo.InvariantCulture, $"{file}:{place.Line}"))
-        : null;
+    public Origin? OriginOf(string path) => Place(path) is { } place ? OriginAt(place) : null;
+
+    public Origin OriginAt(YamlItem place) => new(kind, string.Create(CultureInfo.InvariantCulture, $"{file}:{place.Line}"));
 
     public Setting<T>? Get<T>(string path) =>
         _values.TryGetValue(path, out var found) ? new Setting<T>((T)found.Value, OriginOf(path)!) : null;

@@ -36,7 +36,7 @@ internal static class SpecReader
         SettingValues values = Bind(yaml, SpecKeys.All, OriginKind.Spec, "a spec", problems);
         CheckAccounts(values, problems);
         problems.ThrowIfAny(SchemaHint);
-        return Make(named, values, values.Redact(yaml, SpecReference.Flatten(SpecKeys.All)));
+        return Make(named, values, values.Redact(yaml, SpecKeys.All));
     }
 
     /// <summary>Reads a spec that is written inside another file.</summary>

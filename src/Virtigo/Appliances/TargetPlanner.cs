@@ -58,8 +58,8 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private static VirtigoException Wrong(string place, string problem, string hint) => new(FailureKind.Usage, $"{place}: {problem}.", hint);
 
-    private void Explain(string key, string shown, string? path = null) =>
-        _explained.Add(new ExplainedSetting(key, Printable(shown), spec.OriginOf(path ?? key)!));
+    private void Explain(string key, string shown, YamlItem? place = null) =>
+        _explained.Add(new ExplainedSetting(key, Printable(shown), spec.OriginAt(place ?? spec.Place(key)!)));
 
     private static string Printable(string text)
     {
@@ -109,7 +109,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
             }
 
             var answer = new DebconfSelection(wish.Package, wish.Question, wish.Type, value.Reveal(), digest);
-            Explain("debconf", answer.ToString());
+            Explain("debconf", answer.ToString(), wish.Written);
             answers.Add(answer);
         }
 
@@ -143,7 +143,8 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
                 Needs.Add(new PackageNeed("ca-certificates", $"the https of {url.Host}"));
             }
 
-            Explain("repositories", $"{url} {string.Join(' ', repository.Suites)} ({string.Join(' ', repository.Components)}), signed by {Fingerprint(repository.Key)}");
+            Explain("repositories", $"{url} {string.Join(' ', repository.Suites)} ({string.Join(' ', repository.Components)}), signed by {Fingerprint(repository.Key)}",
+                written.Whole);
             found.Add(repository);
         }
 
@@ -204,7 +205,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
                 : written.Text("pins[].release") is { } release && !release.Contains('=') ? $"release n={release}"
                 : $"release {written.Text("pins[].release")}";
             var one = new TargetPin(written.Texts("pins[].package"), pin, written.Get<int>("pins[].priority")!.Value);
-            Explain("pins", string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', one.Packages)}: {one.Pin}, priority {one.Priority}"));
+            Explain("pins", string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', one.Packages)}: {one.Pin}, priority {one.Priority}"), written.Whole);
             pins.Add(one);
         }
 
@@ -222,7 +223,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
                 throw Wrong(written.At(), $"groups: {group.Name}, or its number, is there twice", "Keep one.");
             }
 
-            Explain("groups", group.Gid is { } gid ? string.Create(CultureInfo.InvariantCulture, $"{group.Name} ({gid})") : group.Name);
+            Explain("groups", group.Gid is { } gid ? string.Create(CultureInfo.InvariantCulture, $"{group.Name} ({gid})") : group.Name, written.Whole);
             groups.Add(group);
         }
 
@@ -272,7 +273,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
                 Needs.Add(new PackageNeed("openssh-server", $"the ssh keys of {name}"));
             }
 
-            Explain("users", Shown(user));
+            Explain("users", Shown(user), written.Whole);
             users.Add(user);
         }
 
@@ -337,7 +338,8 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
             long bytes = read.Sum(entry => (long)entry.Content.Length);
             Explain("files", string.Create(CultureInfo.InvariantCulture,
-                $"{to} (from {from ?? "the spec"}, {(read.Count == 1 ? "" : $"{read.Count} entries, ")}{bytes} bytes, {owner}:{group}{(mode is null ? "" : " " + written.Text("files[].mode"))}{(template ? ", template" : "")})"));
+                $"{to} (from {from ?? "the spec"}, {(read.Count == 1 ? "" : $"{read.Count} entries, ")}{bytes} bytes, {owner}:{group}{(mode is null ? "" : " " + written.Text("files[].mode"))}{(template ? ", template" : "")})"),
+                written.Whole);
         }
 
         return entries;
@@ -376,13 +378,14 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private IReadOnlyList<TargetCommand> Commands(string key)
     {
-        string[] texts = [.. spec.Texts(key)];
         IReadOnlyList<YamlItem> items = spec.Place(key) is YamlList list ? list.Items : spec.Place(key) is { } one ? [one] : [];
-        foreach (string text in texts)
+        var commands = new List<TargetCommand>();
+        foreach ((string text, YamlItem item) in spec.Texts(key).Zip(items))
         {
-            Explain(key, text);
+            Explain(key, text, item);
+            commands.Add(new TargetCommand(text, spec.At(item)));
         }
 
-        return [.. texts.Zip(items, (text, item) => new TargetCommand(text, spec.At(item)))];
+        return commands;
     }
 }

@@ -38,6 +38,7 @@ internal sealed class TargetSteps
 
         fail() {
             logger -t virtigo "step failed: $1"
+            mkdir -p "$given"
             : >"$given/failed"
             exit 1
         }
