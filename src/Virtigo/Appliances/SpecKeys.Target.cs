@@ -67,7 +67,7 @@ internal static partial class SpecKeys
                 new("users[].name", new TextType("a login name", ValueChecks.UserName), "The login name.", "required", NameRange + "; no system account", "name: bob"),
                 new("users[].full-name", new TextType("a name", ValueChecks.FullName), "The name in words.", "none", "at most 100 characters without `:`, `,` and `=`",
                     "full-name: Bob Builder"),
-                new("users[].uid", new CountType(1000, 60000), "The number; a group of the user's own has the next free one.", "the next free one", "1000 to 60000", "uid: 1500"),
+                new("users[].uid", new CountType(1000, 60000), "The number; also that of the user's own group, where it is free.", "the next free one", "1000 to 60000", "uid: 1500"),
                 new("users[].groups", new ListType(new TextType("group names", ValueChecks.AccountName), 100),
                     "Further groups: of `groups`, or of the system and its packages.", "none", "names, at most 100", "groups: [developers, adm]"),
                 new("users[].sudo", TextType.OneOf("true", "false", "nopasswd"),
