@@ -135,7 +135,7 @@ internal sealed class ApplianceBuild(
             MemoryMiB = InstallMemoryMiB,
             Accelerator = Chosen,
             Firmware = plan.Disk.Value.Firmware,
-            ArchivePorts = new[] { plan.Mirror.Value, plan.SecurityMirror.Value }.Select(GuestPort).ToHashSet(),
+            ArchivePorts = archives.All.Select(suite => GuestPort(suite.Source.BaseUri)).ToHashSet(),
         };
     }
 
@@ -257,5 +257,10 @@ internal sealed class ApplianceBuild(
         ReportFile Kept(string name) => new(name, SourcePath: Path.Combine(draft.Directory, name));
     }
 
-    private string[] Secrets => [.. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>()];
+    private string[] Secrets =>
+    [
+        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
+        .. plan.Target.Choices.Users.Select(user => user.PasswordHash).OfType<string>(),
+        .. plan.Target.Choices.Debconf.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+    ];
 }

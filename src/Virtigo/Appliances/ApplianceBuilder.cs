@@ -166,9 +166,13 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
             plan.Fingerprint,
             .. InstallWay.Parts(plan),
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-            .. InstallHooks.Own(choices, "", "").Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+            .. InstallHooks.Own(Nameless(choices), "", "").Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal)).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
         ]);
     }
+
+    // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
+    private static DebianChoices Nameless(DebianChoices choices) =>
+        choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
 
     private static string Hash(IEnumerable<string> parts) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));

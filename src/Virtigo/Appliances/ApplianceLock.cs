@@ -63,9 +63,9 @@ public sealed record ApplianceLock
             Plan = plan.Fingerprint,
             Created = now,
             Release = plan.Release.Value,
-            Suites = [.. manifest.Archives.Select(archive => new LockedSuite(archive.Suite, archive.ReleaseSha256))],
+            Suites = [.. manifest.Archives.Select(archive => new LockedSuite(archive.Uri, archive.Suite, archive.ReleaseSha256))],
             Installer = manifest.Installer.Suite.Length > 0
-                ? new LockedSuite(manifest.Installer.Suite, manifest.Installer.SuiteRelease)
+                ? new LockedSuite(manifest.Archives[0].Uri, manifest.Installer.Suite, manifest.Installer.SuiteRelease)
                 : throw new VirtigoException(FailureKind.Usage, "The image does not say which installer made it: an older Virtigo built it.", "Build it anew with --force, then lock it."),
             Packages = manifest.Packages,
             Files =
@@ -135,9 +135,10 @@ public sealed record ApplianceLock
 }
 
 /// <summary>A suite, as it was signed when it was locked.</summary>
+/// <param name="Archive">The archive it was of; the distribution's own suites are taken from any mirror.</param>
 /// <param name="Suite">The suite.</param>
 /// <param name="Sha256">The SHA-256 of its signed file.</param>
-public sealed record LockedSuite(string Suite, string Sha256);
+public sealed record LockedSuite(string Archive, string Suite, string Sha256);
 
 /// <summary>A file that the guest fetches.</summary>
 /// <param name="Name">Its name, without the path.</param>

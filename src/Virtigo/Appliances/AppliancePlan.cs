@@ -66,6 +66,9 @@ public sealed record AppliancePlan
     /// <summary>What the archives are pinned to; null for the archives as they are.</summary>
     public Setting<ApplianceLock>? Lock { get; init; }
 
+    /// <summary>What is done in the installed system beside the installer's own steps.</summary>
+    internal TargetPlan Target { get; init; } = TargetPlan.None;
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
     /// Equal plans have equal fingerprints whatever their origins, locked or not.
@@ -104,6 +107,7 @@ public sealed record AppliancePlan
             new("user", User.Value?.ToString() ?? "(none)", User.Origin),
             new("root", RootPasswordHash.Value is null ? "locked" : ApplianceUser.PasswordSet, RootPasswordHash.Origin),
         ]);
+        lines.AddRange(Target.Explained);
         return lines;
     }
 

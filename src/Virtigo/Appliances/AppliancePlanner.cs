@@ -14,8 +14,10 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
         MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
-        Setting<ApplianceUser?> user = await UserAsync(spec, cancellationToken);
-        return new AppliancePlan
+        SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
+        var secrets = new SecretSource(folder, environment, spec.Answered);
+        Setting<ApplianceUser?> user = await UserAsync(spec, secrets, cancellationToken);
+        var plan = new AppliancePlan
         {
             Name = spec.Name,
             Distribution = spec.Distribution ?? Default("debian", "the distribution Virtigo knows best"),
@@ -27,7 +29,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             SecurityMirror = mirrors.Security,
             Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
             Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
-            Packages = Packages(spec, user.Value),
+            Packages = Packages(spec, user.Value, []),
             DiskBytes = spec.DiskBytes ?? config.Get<long>("disk") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing"),
             MemoryMiB = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server"),
             Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
@@ -35,8 +37,19 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             TimeZone = KnownZone(spec.TimeZone ?? config.Get<string>("timezone") ?? Default(SpecKeys.DefaultTimeZone, "servers' clocks agree")),
             Keyboard = spec.Keyboard ?? config.Get<string>("keyboard") ?? Default(SpecKeys.DefaultKeyboard, "the installer's own default"),
             User = user,
-            RootPasswordHash = await RootAsync(spec, cancellationToken),
+            RootPasswordHash = await RootAsync(spec, secrets, cancellationToken),
             Lock = spec.Lock,
+        };
+        if (spec.Values is null)
+        {
+            return plan;
+        }
+
+        var target = new TargetPlanner(spec.Values, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
+        return plan with
+        {
+            Target = await target.PlanAsync(plan, cancellationToken),
+            Packages = Packages(spec, user.Value, target.Needs),
         };
     }
 
@@ -54,14 +67,27 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
 
     private static Setting<T> Default<T>(T value, string reason) => new(value, new Origin(OriginKind.Default, reason));
 
-    private static Setting<IReadOnlyList<string>> Packages(ApplianceSpec spec, ApplianceUser? user)
+    private static Setting<IReadOnlyList<string>> Packages(ApplianceSpec spec, ApplianceUser? user, IReadOnlyList<PackageNeed> needs)
     {
-        const string Server = "openssh-server";
         Setting<IReadOnlyList<string>> wanted = spec.Packages ?? Default<IReadOnlyList<string>>([], "nothing on top of the standard system");
-        if (user is { SshKeys.Count: > 0 } && !wanted.Value.Contains(Server))
+        if (user is { SshKeys.Count: > 0 })
         {
-            string reason = $"{wanted.Origin}; {Server} for the ssh keys of {user.Name}";
-            wanted = new([.. wanted.Value, Server], new Origin(OriginKind.Derived, reason));
+            needs = [new PackageNeed("openssh-server", $"the ssh keys of {user.Name}"), .. needs];
+        }
+
+        foreach (PackageNeed need in needs)
+        {
+            PackageWish? written = wanted.Value.Select(PackageWish.Parse).FirstOrDefault(wish => wish.Name == need.Package);
+            if (written is { Remove: true })
+            {
+                throw new VirtigoException(FailureKind.Usage, $"{wanted.Origin}: packages: {need.Package} is to be removed, yet it is needed for {need.Reason}.",
+                    $"Leave out -{need.Package}, or what needs it.");
+            }
+
+            if (written is null)
+            {
+                wanted = new([.. wanted.Value, need.Package], new Origin(OriginKind.Derived, $"{wanted.Origin}; {need.Package} for {need.Reason}"));
+            }
         }
 
         return wanted with { Value = [.. wanted.Value.Distinct().Order(StringComparer.Ordinal)] };
@@ -103,15 +129,17 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             $"The names are those of the files below {root}.");
     }
 
-    private async Task<Setting<ApplianceUser?>> UserAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    private async Task<Setting<ApplianceUser?>> UserAsync(ApplianceSpec spec, SecretSource secrets, CancellationToken cancellationToken)
     {
         if (spec.User is not { Value: var wish, Origin: var origin })
         {
             return Default<ApplianceUser?>(null, "an appliance needs none");
         }
 
-        string? hash = await HashAsync(spec, wish.Password, wish.PasswordHash, wish.Name, cancellationToken);
-        IReadOnlyList<string>? keys = wish.SshKeys;
+        string? hash = await HashAsync(spec, secrets, (wish.Password, wish.PasswordHash), (wish.Name, "user.password"), cancellationToken);
+        IReadOnlyList<string>? keys = wish.SshKeys is { Count: > 0 } named
+            ? await secrets.KeysAsync(named, spec.Values!.At("user.ssh-keys"), cancellationToken)
+            : null;
         if (hash is null && keys is not { Count: > 0 })
         {
             IReadOnlyList<(string File, string Key)> own = OwnSshKeys.Find(environment.SshDirectory);
@@ -130,25 +158,27 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         return new(new ApplianceUser(wish.Name, hash, keys ?? []), origin);
     }
 
-    private async Task<Setting<string?>> RootAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    private async Task<Setting<string?>> RootAsync(ApplianceSpec spec, SecretSource secrets, CancellationToken cancellationToken)
     {
         if (spec.Root is not { Value: var wish, Origin: var origin })
         {
             return Default<string?>(null, "nobody logs in as root");
         }
 
-        return new(await HashAsync(spec, wish.Password, wish.PasswordHash, "root", cancellationToken), origin);
+        return new(await HashAsync(spec, secrets, (wish.Password, wish.PasswordHash), ("root", "root.password"), cancellationToken), origin);
     }
 
     private async Task<string?> HashAsync(
-        ApplianceSpec spec, SecretText? password, SecretText? hash, string account, CancellationToken cancellationToken)
+        ApplianceSpec spec, SecretSource secrets, (SecretText? Password, SecretText? Hash) written, (string Name, string Key) account,
+        CancellationToken cancellationToken)
     {
-        if (password is null)
+        if (written.Password is null)
         {
-            return hash?.Reveal();
+            return written.Hash?.Reveal();
         }
 
+        SecretText password = await secrets.ResolveAsync(written.Password, spec.Values!.At(account.Key), $"Password for {account.Name}", cancellationToken);
         PasswordHasher hasher = await PasswordHasher.OpenAsync(environment.Paths, cancellationToken);
-        return hasher.Hash(password, $"{spec.Name.Value}\0{account}");
+        return hasher.Hash(password, $"{spec.Name.Value}\0{account.Name}");
     }
 }

@@ -57,6 +57,12 @@ public sealed class ApplianceSpec
 
     internal Setting<RootWish>? Root { get; init; }
 
+    /// <summary>Everything that was written; null when there was no file.</summary>
+    internal SettingValues? Values { get; init; }
+
+    /// <summary>Passwords that were asked for, by the place that asks.</summary>
+    internal IDictionary<string, string> Answered { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>
     /// The text it was read from with <c>"***"</c> in place of every password and password hash; empty when there was no file.
     /// </summary>

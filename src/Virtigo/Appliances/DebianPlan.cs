@@ -13,7 +13,7 @@ internal static class DebianPlan
         Release = Sourced(plan.Release),
         Mirror = Sourced(plan.Mirror),
         SecurityMirror = Sourced(plan.SecurityMirror),
-        Packages = Sourced(plan.Packages),
+        Packages = new([.. plan.Packages.Value.Select(package => PackageWish.Parse(package).Apt)], plan.Packages.Origin.ToString()),
         Disk = plan.Disk.Value,
         EarlyPackages = EarlyPackages.For(plan.Disk.Value, _ => true),
         Locale = Sourced(plan.Locale),
@@ -23,6 +23,7 @@ internal static class DebianPlan
             plan.User.Value is { } user ? new DebianUser(user.Name, user.Name, user.PasswordHash, user.SshKeys) : null,
             plan.User.Origin.ToString()),
         RootPasswordHash = Sourced(plan.RootPasswordHash),
+        Target = plan.Target.Choices,
     };
 
     private static Sourced<T> Sourced<T>(Setting<T> setting) => new(setting.Value, setting.Origin.ToString());

@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Appliances;
 
 /// <summary>The public keys of the person who runs Virtigo.</summary>
@@ -27,5 +29,19 @@ internal static class OwnSshKeys
         }
 
         return found;
+    }
+
+    /// <summary>The keys that the person's ssh-agent holds; none without an agent.</summary>
+    public static async Task<IReadOnlyList<string>> OfAgentAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            ToolResult said = await Tool.TryRunAsync(new ChildCommand("ssh-add", ["-L"]), ReadOnlyMemory<byte>.Empty, cancellationToken);
+            return said.ExitCode == 0 ? [.. said.Output.Split('\n').Select(line => line.Trim()).Where(line => ValueChecks.SshKey(line) is null)] : [];
+        }
+        catch (VirtigoException missing) when (missing.Kind == FailureKind.Host)
+        {
+            return [];
+        }
     }
 }

@@ -48,6 +48,12 @@ internal sealed partial class PasswordHasher(byte[] secret)
         return Crypt(password.Reveal(), "$6$" + salt);
     }
 
+    /// <summary>A keyed hash of a secret, in hexadecimal: it tells whether a secret changed, and nothing else to whoever lacks the user's own.</summary>
+    /// <param name="value">The secret.</param>
+    /// <param name="place">What it is for, so that equal secrets have different digests.</param>
+    public string Digest(SecretText value, string place) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes($"digest\0{place}\0{value.Reveal()}")));
+
     /// <summary>Hashes with a given setting, such as <c>$6$salt</c>.</summary>
     internal static unsafe string Crypt(string password, string setting)
     {

@@ -1,76 +1,137 @@
 using Virtigo.Archives;
 using Virtigo.Images;
+using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
 
-/// <summary>The verified suites that an appliance is installed from: the release, its updates, its security updates.</summary>
+/// <summary>
+/// The verified suites that an appliance is installed from: the release, its updates, its security updates, and what else the spec asks for,
+/// each under its own key.
+/// </summary>
 internal sealed class PlanArchives
 {
     private const string Main = "main";
     private readonly string _architecture;
-    private readonly Lazy<Task<PackageIndex[]>> _indices;
+    private readonly Lazy<Task<(ArchiveSuite Suite, PackageIndex Index)[]>> _indices;
 
-    private PlanArchives(ArchiveSuite release, ArchiveSuite updates, ArchiveSuite security, string architecture, CancellationToken cancellationToken)
+    private PlanArchives(IReadOnlyList<ArchiveSuite> suites, string architecture, CancellationToken cancellationToken)
     {
-        (Release, Updates, Security, _architecture) = (release, updates, security, architecture);
-        _indices = new(() => Task.WhenAll(All.Select(suite => suite.PackagesAsync(Main, architecture, installer: false, cancellationToken))));
+        (All, _architecture) = (suites, architecture);
+        _indices = new(() => Task.WhenAll(All.SelectMany(suite => suite.Source.Components.Select(async component =>
+            (suite, await suite.PackagesAsync(component, architecture, installer: false, cancellationToken))))));
     }
 
     /// <summary>The release itself; the installer and its components are in it.</summary>
-    public ArchiveSuite Release { get; }
+    public ArchiveSuite Release => All[0];
 
-    /// <summary>Updates published between point releases.</summary>
-    public ArchiveSuite Updates { get; }
-
-    /// <summary>Security updates.</summary>
-    public ArchiveSuite Security { get; }
-
-    /// <summary>All of them.</summary>
-    public IReadOnlyList<ArchiveSuite> All => [Release, Updates, Security];
+    /// <summary>All of them: the release, updates published between point releases, security updates, backports and further repositories.</summary>
+    public IReadOnlyList<ArchiveSuite> All { get; }
 
     /// <summary>Opens and verifies the suites of a plan.</summary>
-    public static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
+    public static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken) =>
+        await OpenAsync(client, await SourcesAsync(client.Pool, plan, cancellationToken), plan.Architecture.Value, cancellationToken);
+
+    /// <summary>Opens and verifies suites.</summary>
+    /// <param name="client">Fetches and verifies.</param>
+    /// <param name="sources">The suites; the release first.</param>
+    /// <param name="architecture">The architecture whose packages are used.</param>
+    /// <param name="cancellationToken">Ends the opening, and whatever is read later.</param>
+    public static async Task<PlanArchives> OpenAsync(
+        ArchiveClient client, IReadOnlyList<ArchiveSource> sources, string architecture, CancellationToken cancellationToken) =>
+        new(await Task.WhenAll(sources.Select(source => client.OpenAsync(source, cancellationToken))), architecture, cancellationToken);
+
+    /// <summary>The suites that a plan uses, the release first. A further repository is verified by its own key and no other.</summary>
+    public static async Task<IReadOnlyList<ArchiveSource>> SourcesAsync(Pool pool, AppliancePlan plan, CancellationToken cancellationToken)
     {
         string codename = plan.Release.Value;
-        Task<ArchiveSuite> Open(Uri uri, string suite, IReadOnlyList<Uri>? others = null) =>
-            client.OpenAsync(new ArchiveSource(uri, suite, [Main], others) { Pinned = Pin(plan.Lock, suite) }, cancellationToken);
+        var sources = new List<ArchiveSource>
+        {
+            Own(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
+            Own(plan.Mirror.Value, $"{codename}-updates", plan.OtherMirrors.Value),
+            Own(plan.SecurityMirror.Value, $"{codename}-security", null),
+        };
+        if (plan.Target.Choices.Backports is { } backports)
+        {
+            sources.Add(Own(backports.Archive, backports.Suite, plan.OtherMirrors.Value));
+        }
 
-        ArchiveSuite[] suites = await Task.WhenAll(
-            Open(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
-            Open(plan.Mirror.Value, $"{codename}-updates", plan.OtherMirrors.Value),
-            Open(plan.SecurityMirror.Value, $"{codename}-security"));
-        return new PlanArchives(suites[0], suites[1], suites[2], plan.Architecture.Value, cancellationToken);
+        foreach (TargetRepository repository in plan.Target.Choices.Repositories)
+        {
+            string keyring = pool.PathOf(await pool.AddAsync(repository.Key, cancellationToken));
+            sources.AddRange(repository.Suites.Select(suite => new ArchiveSource(repository.Url, suite, repository.Components, Keyring: keyring)
+            {
+                Pinned = Pin(plan.Lock, suite, repository.Url),
+            }));
+        }
+
+        return sources;
+
+        // The distribution's own suites are the same on every mirror.
+        ArchiveSource Own(Uri mirror, string suite, IReadOnlyList<Uri>? others) =>
+            new(mirror, suite, [Main], others) { Pinned = Pin(plan.Lock, suite, archive: null) };
     }
 
-    private static string? Pin(Setting<ApplianceLock>? locked, string suite) => locked is null ? null
-        : locked.Value.Suites.FirstOrDefault(candidate => candidate.Suite == suite)?.Sha256
+    private static string? Pin(Setting<ApplianceLock>? locked, string suite, Uri? archive) => locked is null ? null
+        : locked.Value.Suites.FirstOrDefault(candidate => candidate.Suite == suite && (archive is null || candidate.Archive == archive.AbsoluteUri))?.Sha256
             ?? throw new VirtigoException(FailureKind.Usage, $"{locked.Origin} does not say which {suite} to use.", "Lock anew with virtigo lock --update.");
 
     /// <summary>Refuses packages that none of the suites has, with what may have been meant.</summary>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: every unknown name.</exception>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: every unknown name, suite or version.</exception>
     public async Task CheckPackagesAsync(Setting<IReadOnlyList<string>> packages)
     {
-        PackageIndex[] indices = await _indices.Value;
-        string[] unknown = [.. packages.Value.Where(name => !Exists(indices, name))];
+        (ArchiveSuite Suite, PackageIndex Index)[] indices = await _indices.Value;
+        PackageWish[] wishes = [.. packages.Value.Select(PackageWish.Parse)];
+        string[] unknown = [.. wishes.Select(wish => wish.Name).Where(name => !Exists(indices, name)).Distinct()];
         if (unknown.Length > 0)
         {
             throw new VirtigoException(FailureKind.Usage,
                 $"{packages.Origin}: {string.Join(", ", unknown.Select(name => $"\"{name}\""))}: no such package in {Release.Source.Suite} ({_architecture}).",
-                string.Join(' ', unknown.Select(name => Suggestion(indices[0], name, alone: unknown.Length == 1))));
+                string.Join(' ', unknown.Select(name => Suggestion(indices[0].Index, name, alone: unknown.Length == 1))));
+        }
+
+        foreach (PackageWish wish in wishes)
+        {
+            CheckSuiteAndVersion(packages.Origin, wish, indices);
         }
     }
+
+    private void CheckSuiteAndVersion(Origin origin, PackageWish wish, (ArchiveSuite Suite, PackageIndex Index)[] indices)
+    {
+        if (wish.Suite is { } suite && !indices.Any(one => IsNamed(one.Suite, suite) && one.Index.Find(wish.Name) is not null))
+        {
+            string hint = All.Any(known => IsNamed(known, suite))
+                ? $"Take it from another suite: {string.Join(", ", indices.Where(one => one.Index.Find(wish.Name) is not null).Select(one => one.Suite.Source.Suite).Distinct())}."
+                : suite.EndsWith("-backports", StringComparison.Ordinal) && All.All(known => known.Source.Suite != suite) && suite == Release.Source.Suite + "-backports"
+                    ? "Say that backports may be used: backports: true"
+                    : $"The appliance uses {string.Join(", ", All.Select(known => known.Source.Suite))}.";
+            throw new VirtigoException(FailureKind.Usage, $"{origin}: \"{wish.Name}/{suite}\": there is no such package in that suite.", hint);
+        }
+
+        if (wish.Version is { } version)
+        {
+            string[] known = [.. indices.SelectMany(one => one.Index.FindAll(wish.Name)).Select(entry => entry.Version.ToString()).Distinct()];
+            if (!known.Contains(version))
+            {
+                throw new VirtigoException(FailureKind.Usage, $"{origin}: \"{wish.Name}={version}\": the archives have no such version.",
+                    known.Length == 0 ? "Leave out the version." : $"They have {string.Join(", ", known)}.");
+            }
+        }
+    }
+
+    private static bool IsNamed(ArchiveSuite suite, string name) =>
+        suite.Source.Suite == name || suite.Release.Codename == name || suite.Release.Suite == name;
 
     /// <summary>Whether one of the suites has a package, or one that provides it.</summary>
     public async Task<Func<string, bool>> ExistenceAsync()
     {
-        PackageIndex[] indices = await _indices.Value;
+        (ArchiveSuite, PackageIndex)[] indices = await _indices.Value;
         return name => Exists(indices, name);
     }
 
     /// <summary>Finds names near to one that does not exist.</summary>
     public async Task<Func<string, IReadOnlyList<string>>> NearnessAsync()
     {
-        PackageIndex release = (await _indices.Value)[0];
+        PackageIndex release = (await _indices.Value)[0].Index;
         return release.Near;
     }
 
@@ -88,8 +149,8 @@ internal sealed class PlanArchives
             suite.Source.BaseUri.AbsoluteUri, suite.Source.Suite, suite.Release.Codename ?? suite.Source.Suite, suite.ReleaseSha256, suite.Release.Date)),
     ];
 
-    private static bool Exists(PackageIndex[] indices, string name) =>
-        indices.Any(index => index.Find(name) is not null || index.Providers(name).Any());
+    private static bool Exists((ArchiveSuite, PackageIndex Index)[] indices, string name) =>
+        indices.Any(one => one.Index.Find(name) is not null || one.Index.Providers(name).Any());
 
     private static string Suggestion(PackageIndex index, string name, bool alone)
     {

@@ -7,7 +7,7 @@ namespace Virtigo.Appliances;
 /// <summary>
 /// The canonical encoding of a plan, under its fingerprint: the line <c>virtigo-plan-1</c>, then for each value, in a fixed order,
 /// <c>key count LF</c> and for each of its items <c>length LF bytes LF</c> (decimal numbers, UTF-8 bytes). A value is one item,
-/// an absent value none, a list as many as it has. Lengths make the encoding injective: no two plans share one.
+/// an absent value none, a list as many as it has. What is done in the target follows with the keys that say something. Lengths make the encoding injective: no two plans share one.
 /// Left out: origins, and <see cref="AppliancePlan.OtherMirrors"/>, which say where bytes are fetched and cannot show in the image.
 /// </summary>
 /// <remarks>
@@ -56,6 +56,11 @@ internal static class PlanEncoding
         Write("user.password-hash", Optional(plan.User.Value?.PasswordHash));
         Write("user.ssh-keys", plan.User.Value?.SshKeys ?? []);
         Write("root.password-hash", Optional(plan.RootPasswordHash.Value));
+        foreach ((string key, IReadOnlyList<string> items) in plan.Target.Choices.Canonical())
+        {
+            Write(key, items);
+        }
+
         return output.ToArray();
     }
 }

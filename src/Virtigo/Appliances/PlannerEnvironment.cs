@@ -40,4 +40,13 @@ public sealed record PlannerEnvironment
 
     /// <summary>The host's time zone database, used to tell misspelt zones; need not exist.</summary>
     public string ZoneInfoDirectory { get; init; } = "/usr/share/zoneinfo";
+
+    /// <summary>The value of a variable of the caller's environment, for <c>env:</c>, or null.</summary>
+    internal Func<string, string?> Variable { get; init; } = Environment.GetEnvironmentVariable;
+
+    /// <summary>Asks the person at the terminal for a password, for <c>prompt:</c>; null: there is no terminal.</summary>
+    internal Func<string, CancellationToken, Task<string?>> Ask { get; init; } = TerminalPrompt.AskAsync;
+
+    /// <summary>The public keys that the person's ssh-agent holds.</summary>
+    internal Func<CancellationToken, Task<IReadOnlyList<string>>> AgentKeys { get; init; } = OwnSshKeys.OfAgentAsync;
 }

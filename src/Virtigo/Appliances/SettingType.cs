@@ -56,7 +56,11 @@ internal sealed class TextType(string name, Func<string, string?> check, string?
 
     public override void WriteSchema(Utf8JsonWriter schema)
     {
-        schema.WriteString("type", "string");
+        if (choices?.Contains("true") != true)
+        {
+            schema.WriteString("type", "string");
+        }
+
         if (pattern is not null)
         {
             schema.WriteString("pattern", pattern);
@@ -67,7 +71,15 @@ internal sealed class TextType(string name, Func<string, string?> check, string?
             schema.WriteStartArray("enum");
             foreach (string choice in choices)
             {
-                schema.WriteStringValue(choice);
+                // To an editor the bare words are no texts.
+                if (choice is "true" or "false")
+                {
+                    schema.WriteBooleanValue(choice == "true");
+                }
+                else
+                {
+                    schema.WriteStringValue(choice);
+                }
             }
 
             schema.WriteEndArray();
@@ -126,7 +138,7 @@ internal sealed class CountType(int min, int max) : SettingType
             return null;
         }
 
-        if (!int.TryParse(text.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < min || number > max)
+        if (!int.TryParse(text.Value, min < 0 ? NumberStyles.AllowLeadingSign : NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number < min || number > max)
         {
             BadValue(text, key, problems, string.Create(CultureInfo.InvariantCulture,
                 $"does not fit: expected a whole number from {min} to {max}"));

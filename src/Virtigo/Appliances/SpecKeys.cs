@@ -1,7 +1,7 @@
 namespace Virtigo.Appliances;
 
 /// <summary>Every key of a spec and of the user's configuration, in the order of the reference.</summary>
-internal static class SpecKeys
+internal static partial class SpecKeys
 {
     public const long MiB = 1L << 20;
     public const long DefaultDiskBytes = 8192 * MiB;
@@ -14,6 +14,7 @@ internal static class SpecKeys
 
     private const int MaxPackages = 1000;
     private static readonly TextType s_url = new("a URL", ValueChecks.Mirror, "^https?://");
+    private static readonly ListType s_keys = new(new TextType("ssh public keys", ValueChecks.SshKeyOrReference), 64);
 
     public static IReadOnlyList<SpecKey> All { get; } =
     [
@@ -36,9 +37,11 @@ internal static class SpecKeys
         new("hostname", new TextType("a host name", ValueChecks.HostLabel, "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
             "The host name, without a domain.", "the file's name without extension",
             "1 to 63 lower-case letters, digits and inner hyphens", "hostname: web"),
-        new("packages", new ListType(new TextType("package names", ValueChecks.Package, "^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$"), MaxPackages),
-            "Packages to install on top of the standard system, with what they need. Order does not matter.", "none",
-            "Debian package names, at most 1000", "packages: [nginx, curl]"),
+        new("packages", new ListType(new TextType("package names", PackageWish.Problem, "^(task:|-)?[a-z0-9][a-z0-9+.-]*([/=].+)?$"), MaxPackages),
+            "Packages to install on top of the standard system, with what they need. `task:ssh-server` is a task, `-nano` removes a package, "
+            + "`nginx/trixie-backports` takes it from a suite, `nginx=1.26.3-3` in a version. Order does not matter.", "none",
+            "Debian package names, at most 1000", "packages: [nginx, curl, -nano]"),
+        .. Software(),
         new("disk", new SizeType(2048 * MiB, 16L << 40), "The size of the disk. It is sparse: what is not used takes no space.",
             "8GiB", "2GiB to 16TiB, whole MiB", "disk: 20GiB")
             { InConfig = true },
@@ -62,24 +65,26 @@ internal static class SpecKeys
             [
                 new("user.name", new TextType("a login name", ValueChecks.UserName, "^[a-z_][a-z0-9_-]{0,31}$"),
                     "The login name.", "required", "1 to 32 lower-case letters, digits, `_` and `-`; no system account", "name: alice"),
-                new("user.password", new TextType("a password", ValueChecks.Password),
-                    "The password. It is hashed at once and stands nowhere but in the spec.", "none", "1 to 500 characters on one line",
+                new("user.password", new TextType("a password", ValueChecks.PasswordOrReference),
+                    "The password, or where it is: `env:NAME`, `file:PATH` below the spec's folder, or `prompt:` to be asked. It is hashed at once and stands nowhere but there.",
+                    "none", "1 to 500 characters on one line",
                     "password: \"correct horse\"")
                     { Secret = true },
                 new("user.password-hash", new TextType("a password hash", ValueChecks.PasswordHash),
                     "The password as `mkpasswd` prints it, instead of `password`.", "none", "`crypt(3)` text starting with `$6$`, `$y$`, `$5$`, `$2b$` or `$7$`",
                     "password-hash: \"$6$salt$…\"")
                     { Secret = true },
-                new("user.ssh-keys", new ListType(new TextType("ssh public keys", ValueChecks.SshKey), 64),
-                    "Public keys that may log in over ssh. With keys, `openssh-server` is installed too.",
-                    "your own public keys, if neither a password nor its hash is given", "lines as in `~/.ssh/id_ed25519.pub`",
+                new("user.ssh-keys", s_keys,
+                    "Public keys that may log in over ssh: themselves, `file:PATH` below the spec's folder, or `agent` for those of your ssh-agent. "
+                    + "With keys, `openssh-server` is installed too.",
+                    "your own public keys, if neither a password nor its hash is given", "lines as in `~/.ssh/id_ed25519.pub`, `file:PATH`, `agent`",
                     "ssh-keys: [ssh-ed25519 AAAA… alice]"),
             ], "name"),
             "An ordinary user, who may use `sudo`. `user: alice` is short for the name alone.", "none", "", "user: {name: alice, password: secret}"),
         new("root", new GroupType(
             [
-                new("root.password", new TextType("a password", ValueChecks.Password),
-                    "The superuser's password; hashed at once.", "none", "1 to 500 characters on one line", "password: \"correct horse\"")
+                new("root.password", new TextType("a password", ValueChecks.PasswordOrReference),
+                    "The superuser's password, or where it is, as for the user; hashed at once.", "none", "1 to 500 characters on one line", "password: \"correct horse\"")
                     { Secret = true },
                 new("root.password-hash", new TextType("a password hash", ValueChecks.PasswordHash),
                     "The superuser's password as `mkpasswd` prints it.", "none", "as for the user", "password-hash: \"$6$salt$…\"")
@@ -88,6 +93,8 @@ internal static class SpecKeys
                     "Whether nobody can log in as root.", "true, unless a password is given", "`true` or `false`", "locked: true"),
             ], "locked", "locked"),
             "The superuser's account. `root: locked` says what is the default anyway.", "locked", "", "root: {password-hash: \"$6$salt$…\"}"),
+        .. People(),
+        .. Steps(),
     ];
 
     /// <summary>The keys of the user's configuration file.</summary>

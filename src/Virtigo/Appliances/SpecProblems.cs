@@ -14,6 +14,8 @@ internal sealed class SpecProblems(string file)
 
     public bool Any => _found.Count > 0;
 
+    public int Count => _found.Count;
+
     public void Add(YamlItem where, string text) => Add(where.Line, where.Column, text);
 
     public void Add(int line, int column, string text) => _found.Add((line, column, text));

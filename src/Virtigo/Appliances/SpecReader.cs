@@ -45,7 +45,7 @@ internal static class SpecReader
         SettingValues values = Bind(yaml, SpecKeys.All, OriginKind.Spec, "a spec", problems);
         CheckAccounts(values, problems);
         problems.ThrowIfAny(SchemaHint);
-        return Make(named, values, values.Redact(yaml, SpecReference.Flatten(SpecKeys.All)));
+        return Make(named, values, values.Redact(yaml, SpecKeys.All));
     }
 
     /// <summary>Reads a spec that is written inside another file.</summary>
@@ -80,6 +80,7 @@ internal static class SpecReader
             User = UserOf(values),
             Root = RootOf(values),
             RedactedText = redactedText,
+            Values = values,
         };
 
     /// <summary>Reads the text against a table of keys; what is wrong is added to the problems.</summary>

@@ -56,5 +56,10 @@ public static class SpecReference
     }
 
     internal static IEnumerable<SpecKey> Flatten(IEnumerable<SpecKey> keys) =>
-        keys.SelectMany(key => key.Type is GroupType group ? Flatten(group.Keys).Prepend(key) : [key]);
+        keys.SelectMany(key => key.Type switch
+        {
+            GroupType group => Flatten(group.Keys).Prepend(key),
+            ItemsType items => Flatten(items.Keys).Prepend(key),
+            _ => [key],
+        });
 }

@@ -6,7 +6,7 @@ namespace Virtigo.Appliances;
 /// <summary>
 /// Checks of single values. Each answers null for a good one, else what is wrong, as the rest of a sentence that starts with the value.
 /// </summary>
-internal static class ValueChecks
+internal static partial class ValueChecks
 {
     private const string Lower = "abcdefghijklmnopqrstuvwxyz";
     private const string Digits = "0123456789";
@@ -60,17 +60,6 @@ internal static class ValueChecks
 
     public static string? Package(string value)
     {
-        if (value.IndexOf('=') is > 0 and int equals)
-        {
-            return $"asks for a version; write {SpecProblems.Quote(value[..equals])}: Virtigo installs what the archive has, "
-                + "and the image's manifest says which version that was";
-        }
-
-        if (value.IndexOf('/') is > 0 and int slash)
-        {
-            return $"asks for a suite; write {SpecProblems.Quote(value[..slash])}: packages come from the appliance's own release";
-        }
-
         if (value.IndexOf(':') is > 0 and int colon)
         {
             return $"asks for an architecture; write {SpecProblems.Quote(value[..colon])}: packages are those of `arch`";

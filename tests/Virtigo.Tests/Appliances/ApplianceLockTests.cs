@@ -143,8 +143,8 @@ public sealed class ApplianceLockTests : IDisposable
         Plan = TestStore.KeyOf("plan"),
         Created = TestStore.Today,
         Release = "trixie",
-        Suites = [.. ((string[])["trixie", "trixie-updates", "trixie-security"]).Select(suite => new LockedSuite(suite, TestStore.KeyOf(suite)))],
-        Installer = new LockedSuite("stable", TestStore.KeyOf("stable")),
+        Suites = [.. ((string[])["trixie", "trixie-updates", "trixie-security"]).Select(suite => new LockedSuite("http://mirror.example/debian/", suite, TestStore.KeyOf(suite)))],
+        Installer = new LockedSuite("http://mirror.example/debian/", "stable", TestStore.KeyOf("stable")),
         Packages = [new ImagePackage("nginx", "1.26", "amd64")],
         Files = [new LockedFile("nginx_1.26_amd64.deb", TestStore.KeyOf("nginx"), 5)],
     };

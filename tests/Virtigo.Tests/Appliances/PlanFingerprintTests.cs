@@ -1,5 +1,7 @@
 using CsCheck;
 using Virtigo.Appliances;
+using Virtigo.Installers.Debian;
+using Virtigo.Tests.Installers;
 using Xunit;
 
 namespace Virtigo.Tests.Appliances;
@@ -63,6 +65,64 @@ public sealed class PlanFingerprintTests
             Plan with { RootPasswordHash = Any<string?>("$6$a$b") },
         ];
         Assert.Distinct(plans.Select(plan => plan.Fingerprint));
+    }
+
+    [Fact]
+    public void Every_single_change_of_what_is_done_in_the_target_gives_another_fingerprint()
+    {
+        static TargetChoices With(Func<TargetChoices, TargetChoices> change) => change(TargetStepsTests.Everything);
+        TargetEntry file = TargetStepsTests.Everything.Files[1];
+        TargetUser user = TargetStepsTests.Everything.Users[0];
+        TargetRepository repository = TargetStepsTests.Everything.Repositories[0];
+        DebconfSelection answer = TargetStepsTests.Everything.Debconf[0];
+        TargetPin pin = TargetStepsTests.Everything.Pins[0];
+        TargetChoices[] all =
+        [
+            TargetChoices.None,
+            TargetStepsTests.Everything,
+            With(t => t with { Files = [] }),
+            .. ((TargetEntry[])
+            [
+                file with { Path = "/x" }, file with { Kind = TargetEntryKind.Link }, file with { Mode = UnixFileMode.UserRead }, file with { Content = "x"u8.ToArray() },
+                file with { Owner = "x" }, file with { Group = "x" },
+            ]).Select(one => With(t => t with { Files = [one] })),
+            With(t => t with { Groups = [new("a", null, false)] }),
+            With(t => t with { Groups = [new("a", 1, false)] }),
+            With(t => t with { Groups = [new("a", null, true)] }),
+            .. ((TargetUser[])
+            [
+                user, user with { Name = "x" }, user with { FullName = "x" }, user with { Uid = null }, user with { Shell = "/bin/sh" }, user with { Groups = [] },
+                user with { Sudo = SudoRight.None }, user with { PasswordHash = null }, user with { PasswordHash = "$6$x$y" }, user with { SshKeys = [] },
+                user with { Groups = ["developers"], SshKeys = ["adm"] },
+            ]).Select(one => With(t => t with { Users = [one] })),
+            With(t => t with { EnabledUnits = [] }),
+            With(t => t with { DisabledUnits = [] }),
+            With(t => t with { MaskedUnits = [] }),
+            With(t => t with { Run = [] }),
+            With(t => t with { FirstBoot = [] }),
+            With(t => t with { Run = t.FirstBoot, FirstBoot = t.Run }),
+            .. ((DebconfSelection[])[answer, answer with { Package = "x" }, answer with { Question = "x" }, answer with { Type = "string" }, answer with { Digest = "x" }])
+                .Select(one => With(t => t with { Debconf = [one] })),
+            .. ((TargetRepository[])
+            [
+                repository with { Name = "x" }, repository with { Url = new("http://x.example/") }, repository with { Suites = ["x"] },
+                repository with { Components = ["x"] }, repository with { Key = "x"u8.ToArray() },
+            ]).Select(one => With(t => t with { Repositories = [one] })),
+            .. ((TargetPin[])[pin, pin with { Packages = ["x"] }, pin with { Pin = "version x" }, pin with { Priority = 1 }]).Select(one => With(t => t with { Pins = [one] })),
+            With(t => t with { Backports = null }),
+            With(t => t with { Backports = (new Uri("http://x.example/"), "trixie-backports") }),
+            With(t => t with { Recommends = false }),
+            With(t => t with { AutomaticUpdates = false }),
+        ];
+        Assert.Distinct(all.Select(choices => (Plan with { Target = new(choices, []) }).Fingerprint));
+    }
+
+    [Fact]
+    public void Where_a_command_was_written_and_what_a_secret_is_do_not_matter_beside_its_digest()
+    {
+        static string Of(TargetChoices choices) => (Plan with { Target = new(choices, []) }).Fingerprint;
+        Assert.Equal(Of(new() { Run = [new("a", "web.yml:1:1")] }), Of(new() { Run = [new("a", "web.yml:9:9")] }));
+        Assert.Equal(Of(new() { Debconf = [new("a", "b", "password", "one", "digest")] }), Of(new() { Debconf = [new("a", "b", "password", "two", "digest")] }));
     }
 
     [Fact]

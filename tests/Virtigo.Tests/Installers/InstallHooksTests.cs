@@ -15,7 +15,7 @@ public sealed class InstallHooksTests
         .. InstallHooks.Own(Choices(user), "d-i passwd/root-password-crypted password $6$x$y\n", "n0nce"),
     ];
 
-    private static DebianChoices Choices(DebianUser? user) => new()
+    internal static DebianChoices Choices(DebianUser? user) => new()
     {
         Hostname = new("web", "test"),
         Domain = new("internal", "test"),

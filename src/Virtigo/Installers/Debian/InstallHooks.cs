@@ -47,6 +47,7 @@ internal static class InstallHooks
     public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce)
     {
         DebianUser? user = choices.User.Value;
+        TargetSteps steps = TargetSteps.For(choices.Target);
         string domain = choices.Domain.Value.Length == 0 ? "" : $"{choices.Hostname.Value}.{choices.Domain.Value}\\t";
         return
         [
@@ -57,6 +58,9 @@ internal static class InstallHooks
             Script("virtigo/own", Take.Replace("@HOSTNAME@", choices.Hostname.Value, StringComparison.Ordinal)
                 .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal)),
             Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
+            .. steps.Files,
+            .. OptionalScript("virtigo/before", steps.BeforePackages),
+            .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
             Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
         ];
     }
@@ -89,6 +93,8 @@ internal static class InstallHooks
 
         return tar.ToArray();
     }
+
+    private static IEnumerable<InitrdFile> OptionalScript(string path, string text) => text.Length > 0 ? [Script(path, text)] : [];
 
     /// <summary>The installer's whole log on the second serial port, from the first second. It must not hold the startup's pipes open.</summary>
     private const string Log = """
@@ -151,6 +157,7 @@ internal static class InstallHooks
         done
         hostname '@HOSTNAME@'
         /usr/lib/post-base-installer.d/05tzsetup
+        if [ -e /virtigo/before ]; then sh /virtigo/before; fi
         exit 0
 
         """;
@@ -209,6 +216,9 @@ internal static class InstallHooks
         #!/bin/sh
         if grep -q ' /target ' /proc/mounts; then
             logger -t virtigo "the target is still mounted"
+            exit 0
+        fi
+        if [ -e /virtigo/steps/failed ]; then
             exit 0
         fi
         sync

@@ -10,7 +10,11 @@ internal sealed partial class LogSuspicions(Func<string, IEnumerable<string>> ne
 
     /// <summary>What a line makes suspect, or null.</summary>
     public Suspicion? Of(string program, string message) =>
-        program is "kernel" or "" ? OfKernel(message) ?? OfPrograms(message) : OfPrograms(message);
+        program is "kernel" or "" ? OfKernel(message) ?? OfPrograms(message)
+        : program == "virtigo" && message.StartsWith(TargetSteps.FailureMark, StringComparison.Ordinal)
+            ? new Suspicion(98, true, true, FailureKind.Install, $"A step of the spec failed in the guest: {Shown(After(message, TargetSteps.FailureMark))}.",
+                "What it said is below; the whole log is in the report.")
+        : OfPrograms(message);
 
     /// <summary>What a line of the kernel makes suspect, or null.</summary>
     public static Suspicion? OfKernel(string message)
