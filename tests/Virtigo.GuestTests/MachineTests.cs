@@ -14,6 +14,16 @@ public sealed class MachineTests(EnvironmentFixture fixture)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task The_guests_side_of_the_channel_is_seen_to_run_as_long_as_it_does()
+    {
+        await using VirtualEnvironment shop = await fixture.ForkAsync();
+        Assert.Equal(0, (await shop["server"].ExecuteAsync(GuestChannelSetup.Look, Cancel)).ExitCode);
+        Assert.NotEqual(0, (await shop["server"].ExecuteAsync(
+            GuestChannelSetup.Look.Replace("virtigo-channel.service", "other.service", StringComparison.Ordinal)
+                .Replace("guest-channel[.]pl", "other[.]pl", StringComparison.Ordinal), Cancel)).ExitCode);
+    }
+
+    [Fact]
     public async Task Commands_run_as_asked_and_are_killed_when_their_time_is_up()
     {
         await using VirtualEnvironment shop = await fixture.ForkAsync();

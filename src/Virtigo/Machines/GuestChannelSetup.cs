@@ -28,10 +28,10 @@ internal static class GuestChannelSetup
         setsid perl /run/virtigo/guest-channel.pl {Device} </dev/null >/dev/null 2>/run/virtigo/guest-channel.log &
         """;
 
-    // What it said goes to the journal, or to a file where there is none.
-    private const string Look = """
+    // What it said goes to the journal, or to a file where there is none. A unit is active before its program has even begun.
+    internal const string Look = """
         { cat /run/virtigo/guest-channel.log; test -d /run/systemd/system && journalctl --no-pager -q -b -o cat -n 8 -u virtigo-channel.service; } 2>/dev/null | tail -c 1500
-        pgrep -f '^perl /run/virtigo/guest-channel.pl' >/dev/null
+        systemctl --quiet is-active virtigo-channel.service 2>/dev/null || pgrep -f '^[^ ]*perl /run/virtigo/guest-channel[.]pl' >/dev/null
         """;
 
     /// <summary>Changes when what is put into guests does.</summary>
