@@ -1,4 +1,5 @@
 using System.Globalization;
+using Virtigo.Hypervisors;
 using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
@@ -99,6 +100,8 @@ public sealed record AppliancePlan
             new("domain", Domain.Value, Domain.Origin),
             new("packages", Packages.Value.Count == 0 ? "(standard system only)" : string.Join(", ", Packages.Value), Packages.Origin),
             new("disk", ByteSize.Format(DiskBytes.Value), DiskBytes.Origin),
+            new("disk layout", DiskPlanner.Describe(Disk.Value), Disk.Origin),
+            new("firmware", Firmwares.NameOf(Disk.Value.Firmware), Disk.Origin),
             new("memory", ByteSize.Format((long)MemoryMiB.Value << 20), MemoryMiB.Origin),
             new("cpus", Cpus.Value.ToString(CultureInfo.InvariantCulture), Cpus.Origin),
             new("locale", Locale.Value, Locale.Origin),

@@ -14,6 +14,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
         MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
+        Setting<long> bytes = spec.DiskBytes ?? config.Get<long>("disk.size") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing");
         SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
         var secrets = new SecretSource(folder, environment, spec.Answered);
         Setting<ApplianceUser?> user = await UserAsync(spec, secrets, cancellationToken);
@@ -30,7 +31,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
             Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
-            DiskBytes = spec.DiskBytes ?? config.Get<long>("disk") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing"),
+            DiskBytes = bytes,
+            Disk = DiskPlanner.Plan(spec.Values, config, bytes),
             MemoryMiB = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server"),
             Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
             Locale = spec.Locale ?? config.Get<string>("locale") ?? Default(SpecKeys.DefaultLocale, "needs no generating"),

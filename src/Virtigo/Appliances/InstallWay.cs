@@ -13,7 +13,7 @@ internal static class InstallWay
 
     /// <summary>The settings that decide it, in the order of the reference.</summary>
     public static IReadOnlyList<string> Settings { get; } =
-        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "locale", "keyboard"];
+        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard"];
 
     /// <summary>The part of the way that a plan decides, and what this version of Virtigo makes of it.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>

@@ -1,13 +1,16 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Virtigo.Hypervisors;
+using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
 
 /// <summary>
 /// The canonical encoding of a plan, under its fingerprint: the line <c>virtigo-plan-1</c>, then for each value, in a fixed order,
 /// <c>key count LF</c> and for each of its items <c>length LF bytes LF</c> (decimal numbers, UTF-8 bytes). A value is one item,
-/// an absent value none, a list as many as it has. What is done in the target follows with the keys that say something. Lengths make the encoding injective: no two plans share one.
+/// an absent value none, a list as many as it has. The disk's layout and
+/// what is done in the target follow with the keys that say something. Lengths make the encoding injective: no two plans share one.
 /// Left out: origins, and <see cref="AppliancePlan.OtherMirrors"/>, which say where bytes are fetched and cannot show in the image.
 /// </summary>
 /// <remarks>
@@ -56,6 +59,12 @@ internal static class PlanEncoding
         Write("user.password-hash", Optional(plan.User.Value?.PasswordHash));
         Write("user.ssh-keys", plan.User.Value?.SshKeys ?? []);
         Write("root.password-hash", Optional(plan.RootPasswordHash.Value));
+        if (plan.Disk.Value != new DebianDisk())
+        {
+            Write("disk.layout", DiskPlanner.Describe(plan.Disk.Value));
+            Write("firmware", Firmwares.NameOf(plan.Disk.Value.Firmware));
+        }
+
         foreach ((string key, IReadOnlyList<string> items) in plan.Target.Choices.Canonical())
         {
             Write(key, items);

@@ -42,9 +42,7 @@ internal static partial class SpecKeys
             + "`nginx/trixie-backports` takes it from a suite, `nginx=1.26.3-3` in a version. Order does not matter.", "none",
             "Debian package names, at most 1000", "packages: [nginx, curl, -nano]"),
         .. Software(),
-        new("disk", new SizeType(2048 * MiB, 16L << 40), "The size of the disk. It is sparse: what is not used takes no space.",
-            "8GiB", "2GiB to 16TiB, whole MiB", "disk: 20GiB")
-            { InConfig = true },
+        .. Disk(),
         new("memory", new SizeType(512 * MiB, 1L << 40), "The memory of the machine.", "1GiB", "512MiB to 1TiB, whole MiB",
             "memory: 2GiB")
             { InConfig = true },

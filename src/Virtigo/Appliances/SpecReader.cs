@@ -71,7 +71,7 @@ internal static class SpecReader
             SecurityMirror = SecurityMirror(values),
             Hostname = values.Get<string>("hostname"),
             Packages = values.Get<IReadOnlyList<string>>("packages"),
-            DiskBytes = values.Get<long>("disk"),
+            DiskBytes = values.Get<long>("disk.size"),
             MemoryMiB = MemoryMiB(values),
             Cpus = values.Get<int>("cpus"),
             Locale = values.Get<string>("locale"),

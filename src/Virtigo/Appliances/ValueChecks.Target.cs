@@ -31,6 +31,12 @@ internal static partial class ValueChecks
             : null;
     }
 
+    /// <summary>A place for a file system: what partman's language and a volume's name can hold.</summary>
+    public static string? MountPath(string value) =>
+        !MountPattern().IsMatch(value) || value.Length > 64 ? "is no place for a file system: expected an absolute path of lower-case letters, digits, - and _, at most 64 characters"
+        : s_systemPlaces.Contains(value.Split('/')[1]) ? "belongs to the running system"
+        : null;
+
     /// <summary>The place of a file in the installed system.</summary>
     public static string? TargetPath(string value)
     {
@@ -175,4 +181,9 @@ internal static partial class ValueChecks
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9+._-]{0,127}(/[A-Za-z0-9+._-]{1,127}){1,5}\z", RegexOptions.CultureInvariant)]
     private static partial Regex QuestionPattern();
+
+    private static readonly string[] s_systemPlaces = ["proc", "sys", "dev", "run", "etc", "bin", "sbin", "lib", "lib64"];
+
+    [GeneratedRegex(@"\A(/[a-z][a-z0-9_\-]*)+\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex MountPattern();
 }

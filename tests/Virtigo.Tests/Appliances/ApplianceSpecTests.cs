@@ -92,7 +92,7 @@ public sealed class ApplianceSpecTests
         Assert.Equal(
             [
                 "web.yml:1:1: 'packges' is no key of a spec; did you mean 'packages'?",
-                "web.yml:2:7: disk: '8' is not a size: expected a number with a unit, such as 512MiB, 8GiB or 8G (powers of 1024)",
+                "web.yml:2:7: disk.size: '8' is not a size: expected a number with a unit, such as 512MiB, 8GiB or 8G (powers of 1024)",
                 "web.yml:3:7: cpus: 'many' does not fit: expected a whole number from 1 to 64",
                 "web.yml:4:11: hostname: expected a host name, as in: hostname: web; found a list",
             ],
