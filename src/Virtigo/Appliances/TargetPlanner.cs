@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Installers.Debian;
 
@@ -116,7 +117,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return [.. answers.OrderBy(answer => answer.Package, StringComparer.Ordinal).ThenBy(answer => answer.Question, StringComparer.Ordinal)];
     }
 
-    private IReadOnlyList<TargetRepository> Repositories(AppliancePlan plan)
+    private List<TargetRepository> Repositories(AppliancePlan plan)
     {
         var found = new List<TargetRepository>();
         foreach (SettingValues written in spec.Items("repositories"))
@@ -174,7 +175,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     }
 
     private static string Fingerprint(ReadOnlyMemory<byte> key) =>
-        "key file " + Convert.ToHexStringLower(global::System.Security.Cryptography.SHA256.HashData(key.Span))[..16];
+        "key file " + Convert.ToHexStringLower(SHA256.HashData(key.Span))[..16];
 
     private (Uri, string)? Backports(AppliancePlan plan)
     {
@@ -189,7 +190,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return (plan.Mirror.Value, suite);
     }
 
-    private IReadOnlyList<TargetPin> Pins(AppliancePlan plan)
+    private List<TargetPin> Pins(AppliancePlan plan)
     {
         var pins = new List<TargetPin>();
         if (spec.Texts("backports") is { Count: > 0 } backported)
@@ -212,7 +213,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return pins;
     }
 
-    private IReadOnlyList<TargetGroup> Groups()
+    private List<TargetGroup> Groups()
     {
         var groups = new List<TargetGroup>();
         foreach (SettingValues written in spec.Items("groups"))
@@ -298,7 +299,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return new ApplianceUser(user.Name, user.PasswordHash, user.SshKeys).ToString()[..^1] + groups + sudo + ")";
     }
 
-    private IReadOnlyList<TargetEntry> Files(AppliancePlan plan)
+    private List<TargetEntry> Files(AppliancePlan plan)
     {
         var entries = new List<TargetEntry>();
         Dictionary<string, string> values = TemplateValues(plan);
@@ -376,7 +377,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return texts;
     }
 
-    private IReadOnlyList<TargetCommand> Commands(string key)
+    private List<TargetCommand> Commands(string key)
     {
         IReadOnlyList<YamlItem> items = spec.Place(key) is YamlList list ? list.Items : spec.Place(key) is { } one ? [one] : [];
         var commands = new List<TargetCommand>();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Formats.Tar;
 using System.Text;
 using CsCheck;
@@ -121,7 +120,7 @@ public sealed class TargetStepsTests
         Assert.Contains("Pin-Priority: -1\n", shell.Read("etc/apt/preferences.d/virtigo"));
         Assert.Equal("unattended-upgrades unattended-upgrades/enable_auto_updates boolean true\n"
             + "postfix postfix/main_mailer_type select Internet Site\nslapd slapd/password1 password hunter2\n", shell.Input("debconf-set-selections"));
-        Assert.Equal(["apt-get", "--quiet", "--option", "APT::Update::Error-Mode=any", "update"], shell.Calls().Last());
+        Assert.Equal(["apt-get", "--quiet", "--option", "APT::Update::Error-Mode=any", "update"], shell.Calls()[^1]);
 
         Assert.Equal(0, shell.Run(steps.AtEnd));
         IReadOnlyList<string[]> calls = shell.Calls();

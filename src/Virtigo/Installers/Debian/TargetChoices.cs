@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace Virtigo.Installers.Debian;
 
@@ -178,7 +179,7 @@ internal sealed record TargetChoices
     public IEnumerable<(string Key, IReadOnlyList<string> Items)> Canonical()
     {
         static string Number(int? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
-        static string Hash(ReadOnlyMemory<byte> bytes) => Convert.ToHexStringLower(global::System.Security.Cryptography.SHA256.HashData(bytes.Span));
+        static string Hash(ReadOnlyMemory<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
         static IReadOnlyList<string> Counted(IReadOnlyList<string> items) => [Number(items.Count), .. items];
 
         IEnumerable<(string, IReadOnlyList<string>)> all =

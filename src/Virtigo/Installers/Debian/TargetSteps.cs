@@ -206,10 +206,10 @@ internal sealed class TargetSteps
         }
     }
 
-    private static string Before(TargetChoices choices, IReadOnlyList<TargetEntry> files)
+    private static string Before(TargetChoices choices, TargetEntry[] files)
     {
         var script = new StringBuilder();
-        if (files.Count > 0)
+        if (files.Length > 0)
         {
             script.Append("unpack before.tar || fail 'the settings of apt cannot be written'\n");
         }
@@ -246,7 +246,7 @@ internal sealed class TargetSteps
         return Whole(script);
     }
 
-    private static string End(TargetChoices choices, IReadOnlyList<TargetEntry> files)
+    private static string End(TargetChoices choices, TargetEntry[] files)
     {
         var script = new StringBuilder();
         void Step(string command, string failure) => script.Append(command).Append(" || fail ").Append(Quote(failure)).Append('\n');
@@ -277,7 +277,7 @@ internal sealed class TargetSteps
             }
         }
 
-        if (files.Count > 0)
+        if (files.Length > 0)
         {
             Step("unpack after.tar", "files: they cannot be written");
         }
