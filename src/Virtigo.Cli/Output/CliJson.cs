@@ -30,7 +30,12 @@ internal sealed record ImagesReport(IReadOnlyList<ImageLine> Images, IReadOnlyLi
 
 internal sealed record PruneReport(IReadOnlyList<string> Removed, IReadOnlyList<string> InUse, long FreedBytes, bool DryRun);
 
-internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes);
+internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes)
+{
+    public string? Sha256 { get; init; }
+
+    public required IReadOnlyList<string> Beside { get; init; }
+}
 
 /// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
 internal sealed record BuildLine(
