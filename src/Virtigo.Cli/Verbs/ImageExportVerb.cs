@@ -30,7 +30,7 @@ internal static class ImageExportVerb
             "virtigo images export web web.ova                     # for VirtualBox, VMware and others: a whole machine",
             "virtigo images export web web.raw.zst                 # or .raw.xz: compressed",
             "virtigo images export web /mnt/web.img --format raw",
-            "virtigo images export web web.qcow2 --sign 'gpg --detach-sign --armor'")
+            "virtigo images export web web.qcow2 --sign \"gpg --detach-sign --armor\"")
         {
             which, file, format, compress, force, sums, sign,
         };

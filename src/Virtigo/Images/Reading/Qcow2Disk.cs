@@ -56,8 +56,7 @@ internal sealed class Qcow2Disk : IDisposable
     /// <summary>The size that the guest sees, in bytes.</summary>
     public long Length { get; }
 
-    /// <summary>The least part of the disk that is either stored or a hole, in bytes.</summary>
-    public int ClusterBytes => 1 << _clusterBits;
+    private int ClusterBytes => 1 << _clusterBits;
 
     private int EntriesPerTable => ClusterBytes / sizeof(ulong);
 
@@ -97,9 +96,6 @@ internal sealed class Qcow2Disk : IDisposable
             buffer = buffer[count..];
         }
     }
-
-    /// <summary>Whether the cluster at an offset is a hole: it reads as zeros and takes no space.</summary>
-    public bool IsHole(long offset) => IsHole(Entry(offset));
 
     /// <summary>Writes the whole disk, holes as zeros, to a stream.</summary>
     /// <param name="target">Where to.</param>

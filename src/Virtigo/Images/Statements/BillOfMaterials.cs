@@ -11,7 +11,10 @@ internal sealed class BillOfMaterials
     {
         Manifest = manifest;
         Shape = MachineShape.Of(manifest);
-        ILookup<string, ImageMaterial> files = manifest.Materials.ToLookup(material => FileName(material.Url), StringComparer.Ordinal);
+        ImageMaterial[] materials = [.. manifest.Materials.Distinct()
+            .OrderBy(material => material.Url, StringComparer.Ordinal).ThenBy(material => material.Sha256, StringComparer.Ordinal)
+            .ThenBy(material => material.Verified, StringComparer.Ordinal).ThenBy(material => material.Size)];
+        ILookup<string, ImageMaterial> files = materials.ToLookup(material => FileName(material.Url), StringComparer.Ordinal);
         Packages = [.. manifest.Packages
             .Distinct()
             .OrderBy(package => package.Name, StringComparer.Ordinal)
@@ -19,10 +22,11 @@ internal sealed class BillOfMaterials
             .ThenBy(package => package.Version, StringComparer.Ordinal)
             .Select(package => new BilledPackage(package, files[DebName(package)].FirstOrDefault()))];
         var billed = Packages.Select(package => package.File).OfType<ImageMaterial>().ToHashSet();
-        Files = [.. manifest.Materials.Where(material => !billed.Contains(material)).Distinct()
-            .OrderBy(material => material.Url, StringComparer.Ordinal).ThenBy(material => material.Sha256, StringComparer.Ordinal)];
+        Materials = materials;
+        Files = [.. materials.Where(material => !billed.Contains(material))];
         Components = [.. manifest.Installer.Components.Distinct()
-            .OrderBy(component => component.Name, StringComparer.Ordinal).ThenBy(component => component.Version, StringComparer.Ordinal)];
+            .OrderBy(component => component.Name, StringComparer.Ordinal).ThenBy(component => component.Version, StringComparer.Ordinal)
+            .ThenBy(component => component.Sha256, StringComparer.Ordinal).ThenBy(component => component.Provenance, StringComparer.Ordinal)];
     }
 
     /// <summary>The manifest.</summary>
@@ -33,6 +37,9 @@ internal sealed class BillOfMaterials
 
     /// <summary>The packages installed, each with the file that it came in when that is known.</summary>
     public IReadOnlyList<BilledPackage> Packages { get; }
+
+    /// <summary>Every file fetched.</summary>
+    public IReadOnlyList<ImageMaterial> Materials { get; }
 
     /// <summary>The files fetched that are no installed package: indices, signed lists, the installer.</summary>
     public IReadOnlyList<ImageMaterial> Files { get; }

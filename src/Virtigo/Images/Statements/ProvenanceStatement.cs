@@ -50,8 +50,7 @@ internal static class ProvenanceStatement
         json.WriteString("installerKernel", manifest.Installer.KernelVersion);
         json.WriteEndObject();
         json.WriteStartArray("resolvedDependencies");
-        foreach (ImageMaterial material in manifest.Materials.Distinct()
-            .OrderBy(one => one.Url, StringComparer.Ordinal).ThenBy(one => one.Sha256, StringComparer.Ordinal))
+        foreach (ImageMaterial material in bill.Materials)
         {
             json.WriteStartObject();
             json.WriteString("uri", material.Url);
