@@ -35,7 +35,7 @@ public sealed class MachineDefinitionTests : IDisposable
     public async Task A_definition_is_what_it_was(DefinitionKind kind, bool uefi)
     {
         ImageManifest manifest = uefi ? Manifest with { Plan = [.. Manifest.Plan, new ImagePlanValue("firmware", "uefi", "web.yml:4")] } : Manifest;
-        foreach (DefinitionFile file in Write(manifest, kind, "/srv/disks/it's, web.qcow2"))
+        foreach (DefinitionFile file in Write(manifest, kind, kind == DefinitionKind.Proxmox ? "/srv/disks/it's web.qcow2" : "/srv/disks/it's, web.qcow2"))
         {
             string name = $"{kind.ToString().ToLowerInvariant()}{(uefi ? "-uefi" : "")}-{file.Name}";
             Golden.Same(name, file.Content, "Images");
@@ -86,10 +86,18 @@ public sealed class MachineDefinitionTests : IDisposable
         Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => Write(Manifest, kind, "/srv/web", format)).Kind);
 
     [Theory]
-    [InlineData("web.qcow2")]
-    [InlineData("/srv/web\n.qcow2")]
-    public void A_path_that_would_mean_something_else_there_is_refused(string path) =>
-        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => Write(Manifest, DefinitionKind.Xen, path)).Kind);
+    [InlineData(DefinitionKind.Xen, "web.qcow2")]
+    [InlineData(DefinitionKind.Xen, "/srv/web\n.qcow2")]
+    [InlineData(DefinitionKind.Proxmox, "/srv/web,size=1G.qcow2")]
+    public void A_path_that_would_mean_something_else_there_is_refused(DefinitionKind kind, string path) =>
+        Assert.Equal(FailureKind.Usage, Assert.Throws<VirtigoException>(() => Write(Manifest, kind, path)).Kind);
+
+    [Fact]
+    public void A_manifest_from_elsewhere_cannot_put_commands_into_a_script()
+    {
+        Assert.Throws<VirtigoException>(() => Write(Manifest with { Name = "web\nreboot" }, DefinitionKind.Qemu, "/srv/web.qcow2"));
+        Assert.Throws<VirtigoException>(() => Write(Manifest with { Plan = [new ImagePlanValue("release", "x\nreboot", "")] }, DefinitionKind.Qemu, "/srv/web.qcow2"));
+    }
 
     [Fact]
     public void A_seed_needs_something_that_reads_it()

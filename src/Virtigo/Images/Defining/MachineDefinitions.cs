@@ -60,8 +60,9 @@ public static class MachineDefinitions
         ArgumentNullException.ThrowIfNull(manifest);
         ArgumentNullException.ThrowIfNull(options);
         CheckFormat(kind, options.Format);
-        CheckPath(options.DiskPath);
+        CheckPath(options.DiskPath, kind);
         var shape = MachineShape.Of(manifest);
+        CheckWords(shape);
         bool agent = Has(manifest, "qemu-guest-agent");
         return kind switch
         {
@@ -97,11 +98,26 @@ public static class MachineDefinitions
         }
     }
 
-    private static void CheckPath(string path)
+    private static void CheckPath(string path, DefinitionKind kind)
     {
-        if (!Path.IsPathRooted(path) || path.Any(char.IsControl))
+        // Proxmox takes a comma for the end of a path, and has no way to write one.
+        bool hasComma = kind == DefinitionKind.Proxmox && path.Contains(',', StringComparison.Ordinal);
+        if (!Path.IsPathRooted(path) || path.Any(char.IsControl) || hasComma)
         {
-            throw new VirtigoException(FailureKind.Usage, "The disk's path must be absolute and without control characters.", "For instance: --disk /srv/web.qcow2");
+            throw new VirtigoException(FailureKind.Usage,
+                $"The disk's path must be absolute and without control characters{(hasComma ? " and commas" : "")}.", "For instance: --disk /srv/web.qcow2");
+        }
+    }
+
+    // A manifest may come from elsewhere, and these words stand in scripts.
+    private static void CheckWords(MachineShape shape)
+    {
+        foreach (string word in (string[])[shape.Name, shape.Distribution, shape.Release, shape.Architecture])
+        {
+            if (word.Length == 0 || !word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+'))
+            {
+                throw new VirtigoException(FailureKind.Host, "The manifest's name, distribution or release is none that Virtigo gives.", "Build the image again.");
+            }
         }
     }
 }
