@@ -28,7 +28,7 @@ internal static class PartitionTable
 
         disk.Read(0, first);
         Entry[] primary = [.. Entries(first)];
-        IReadOnlyList<Partition> found = !HasSignature(first) ? []
+        List<Partition> found = !HasSignature(first) ? []
             : primary.Any(entry => entry.Type == Protective) ? Modern(disk)
             : [.. Old(disk, primary)];
         return found.Count == 0 ? [new Partition(0, 0, disk.Length)] : [.. found.Where(one => one.Length > 0 && disk.Has(one.Start, one.Length))];
