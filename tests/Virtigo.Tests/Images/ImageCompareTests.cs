@@ -1,4 +1,3 @@
-using Virtigo.Host;
 using Virtigo.Images;
 using Xunit;
 
