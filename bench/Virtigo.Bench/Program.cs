@@ -26,6 +26,9 @@ try
         case ["tests", var command, var spec]:
             await TestsBench.RunAsync(command, spec);
             return 0;
+        case ["convert", var image]:
+            await ConvertBench.RunAsync(image);
+            return 0;
         case ["forks", var spec]:
             await ForksBench.RunAsync(spec);
             return 0;

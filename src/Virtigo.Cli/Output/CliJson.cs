@@ -32,7 +32,28 @@ internal sealed record ImagesReport(IReadOnlyList<ImageLine> Images, IReadOnlyLi
 
 internal sealed record PruneReport(IReadOnlyList<string> Removed, IReadOnlyList<string> InUse, long FreedBytes, bool DryRun);
 
-internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes);
+internal sealed record ExportReport(string Name, string Key, string Path, string Format, long Bytes)
+{
+    public string? Sha256 { get; init; }
+
+    public required IReadOnlyList<string> Beside { get; init; }
+}
+
+internal sealed record DefinitionReport(IReadOnlyList<DefinitionLine> Files);
+
+internal sealed record DefinitionLine(string Name, string? Path, string? Content);
+
+internal sealed record VerifyReport(string Name, string Key, bool Intact, string Expected, string Actual)
+{
+    /// <summary>What differs from the manifest; null when the packages could not be read.</summary>
+    public IReadOnlyList<DifferenceLine>? Packages { get; init; }
+
+    public string? NotRead { get; init; }
+}
+
+internal sealed record DiffReport(string Before, string After, bool Same, IReadOnlyList<DifferenceLine> Differences, IReadOnlyList<string> NotCompared);
+
+internal sealed record DifferenceLine(string Aspect, string Name, string? Before, string? After);
 
 /// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
 internal sealed record BuildLine(
@@ -126,6 +147,10 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(ImagesReport))]
 [JsonSerializable(typeof(PruneReport))]
 [JsonSerializable(typeof(ExportReport))]
+[JsonSerializable(typeof(DefinitionReport))]
+[JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(DiffReport))]
+[JsonSerializable(typeof(Images.ExtractedBoot))]
 [JsonSerializable(typeof(BuildLine))]
 [JsonSerializable(typeof(BuildDoneLine))]
 [JsonSerializable(typeof(DryRunReport))]

@@ -12,15 +12,27 @@ internal static class ImageExportVerb
     {
         Argument<string> which = ImagesVerb.Argument(host);
         Argument<string> file = new("file") { Description = "The file to write" };
-        Option<string> format = new("--format") { Description = "qcow2 or raw", DefaultValueFactory = _ => "qcow2" };
-        format.AcceptOnlyFromAmong("qcow2", "raw");
+        Option<string?> format = new("--format")
+        {
+            Description = "The format; else what the file's ending means, else qcow2",
+        };
+        format.AcceptOnlyFromAmong([.. DiskFormats.Names]);
         Option<bool> compress = new("--compress") { Description = "Make the qcow2 file smaller, and slower to read" };
         Option<bool> force = new("--force") { Description = "Replace the file if there is one" };
+        Option<bool> sums = new("--sums") { Description = "Note the file's SHA-256 in SHA256SUMS beside it" };
+        Option<string?> sign = new("--sign")
+        {
+            Description = "Also sign SHA256SUMS with this command of yours; its name is added as the last argument",
+            HelpName = "command",
+        };
         var verb = new Verb("export", "Write an image's disk to a file",
             "virtigo images export web web.qcow2 --compress",
-            "virtigo images export web /mnt/web.raw --format raw")
+            "virtigo images export web web.ova                     # for VirtualBox, VMware and others: a whole machine",
+            "virtigo images export web web.raw.zst                 # or .raw.xz: compressed",
+            "virtigo images export web /mnt/web.img --format raw",
+            "virtigo images export web web.qcow2 --sign \"gpg --detach-sign --armor\"")
         {
-            which, file, format, compress, force,
+            which, file, format, compress, force, sums, sign,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -29,27 +41,32 @@ internal static class ImageExportVerb
             string path = Path.GetFullPath(run.Value(file)!);
             var export = new ExportOptions
             {
-                Format = run.Value(format) == "raw" ? DiskFormat.Raw : DiskFormat.Qcow2,
+                Format = (run.Value(format) is { } name ? DiskFormats.Named(name) : DiskFormats.ForFile(path)) ?? DiskFormat.Qcow2,
                 Compress = run.Value(compress),
                 Force = run.Value(force),
+                Sums = run.Value(sums),
+                SignCommand = run.Value(sign),
             };
-            await store.ExportAsync(image, path, export, progress: null, cancellationToken);
-            Write(run, image, path, run.Value(format)!);
+            ImageExport made = await store.ExportAsync(image, path, export, progress: null, cancellationToken);
+            Write(run, image, made, DiskFormats.NameOf(export.Format));
             return 0;
         });
         return verb;
     }
 
-    private static void Write(Invocation run, StoredImage image, string path, string format)
+    private static void Write(Invocation run, StoredImage image, ImageExport made, string format)
     {
-        long bytes = new FileInfo(path).Length;
         if (run.Mode.Json)
         {
-            run.Data(JsonSerializer.Serialize(new ExportReport(image.Name, image.Key, path, format, bytes), CliJson.Indented.ExportReport));
+            var report = new ExportReport(image.Name, image.Key, made.Path, format, made.Bytes) { Sha256 = made.Sha256, Beside = made.Beside };
+            run.Data(JsonSerializer.Serialize(report, CliJson.Indented.ExportReport));
+            return;
         }
-        else
+
+        run.People($"{image.Name} {ImagesVerb.Short(image.Key)} is now {made.Path} ({format}, {Words.Size(made.Bytes)})");
+        foreach (string beside in made.Beside)
         {
-            run.People($"{image.Name} {ImagesVerb.Short(image.Key)} is now {path} ({format}, {Words.Size(bytes)})");
+            run.People($"wrote {beside}");
         }
     }
 }

@@ -14,6 +14,8 @@ internal static class HostTools
         ["grub-mkimage"] = "grub-common",
         ["sfdisk"] = "fdisk",
         ["mkfs.ext4"] = "e2fsprogs",
+        ["zstd"] = "zstd",
+        ["xz"] = "xz-utils",
     };
 
     /// <summary>The path of a program, or null when it is not installed.</summary>

@@ -51,7 +51,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("explain", "a", "b")]
     [InlineData("schema", "--mrkdown")]
     [InlineData("build", "--dryrun")]
-    [InlineData("images", "export", "web", "web.img", "--format", "vmdk")]
+    [InlineData("images", "export", "web", "web.img", "--format", "vpc")]
     public async Task A_bad_command_line_is_exit_code_2_on_standard_error(params string[] arguments)
     {
         Assert.Equal(2, await _command.Run(arguments));

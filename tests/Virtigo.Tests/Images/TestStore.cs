@@ -48,6 +48,15 @@ internal sealed class TestStore : IDisposable
         return await draft.SealAsync(Manifest(draft.Key, "web", Today, await draft.MeasureDiskAsync(Token)), Token);
     }
 
+    /// <summary>An image with a disk that was made before.</summary>
+    public async Task<StoredImage> SealDiskAsync(string seed, string disk, Func<ImageManifest, ImageManifest>? edit = null)
+    {
+        await using ImageDraft draft = await BeginAsync(seed);
+        File.Copy(disk, draft.DiskPath);
+        ImageManifest manifest = Manifest(draft.Key, seed, Today, await draft.MeasureDiskAsync(Token));
+        return await draft.SealAsync(edit is null ? manifest : edit(manifest), Token);
+    }
+
     public static byte[] Content { get; } = [.. Enumerable.Repeat((byte)7, 1 << 20), .. new byte[7 << 20]];
 
     public async Task<ImageDraft> BeginAsync(string seed) =>

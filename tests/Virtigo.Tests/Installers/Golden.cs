@@ -12,14 +12,19 @@ internal static class Golden
     public static string Text(string name) => File.ReadAllText(Path.Combine(Folder(), name));
 
     /// <summary>Compares with a golden file; with VIRTIGO_WRITE_GOLDEN=1 in the environment, writes it instead.</summary>
-    public static void Same(string name, string actual)
+    public static void Same(string name, string actual) => Same(name, actual, "Installers");
+
+    /// <summary>The same, with the folder "golden" of another room's tests.</summary>
+    public static void Same(string name, string actual, string room)
     {
+        string path = Path.Combine(Folder(), "..", "..", room, "golden", name);
         if (Environment.GetEnvironmentVariable("VIRTIGO_WRITE_GOLDEN") == "1")
         {
-            File.WriteAllText(Path.Combine(Folder(), name), actual);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, actual);
         }
 
-        Assert.Equal(Text(name), actual);
+        Assert.Equal(File.ReadAllText(path), actual);
     }
 
     /// <summary>One of some pieces of text, to make inputs that are nearly right.</summary>

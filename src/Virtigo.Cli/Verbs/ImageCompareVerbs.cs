@@ -1,0 +1,130 @@
+using System.CommandLine;
+using System.Text.Json;
+using Virtigo.Cli.Output;
+using Virtigo.Images;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary><c>virtigo images verify</c> and <c>diff</c>.</summary>
+internal static class ImageCompareVerbs
+{
+    /// <summary>As diff(1) answers.</summary>
+    private const int Different = 1;
+
+    private static readonly string[] s_aspects = [.. Enum.GetNames<ImageAspect>().Select(name => name.ToLowerInvariant())];
+
+    public static Verb Verify(GlobalOptions options, CliHost host)
+    {
+        Argument<string> which = ImagesVerb.Argument(host);
+        var verb = new Verb("verify", "Check an image against its manifest: the disk's SHA-256, and the packages on it",
+            "virtigo images verify web")
+        {
+            which,
+        };
+        verb.Does(options, host, async (run, cancellationToken) =>
+        {
+            var store = new ImageStore(run.Host.Paths);
+            StoredImage image = store.Find(run.Value(which)!);
+            ImageCheck check = await store.CheckAsync(image, progress: null, cancellationToken);
+            if (run.Mode.Json)
+            {
+                var report = new VerifyReport(image.Name, image.Key, check.IsIntact, check.Disk.Expected, check.Disk.Actual)
+                {
+                    Packages = check.Packages?.Select(Line).ToList(),
+                    NotRead = check.NotRead,
+                };
+                run.Data(JsonSerializer.Serialize(report, CliJson.Indented.VerifyReport));
+            }
+            else
+            {
+                Tell(run, image, check);
+            }
+
+            return check.IsIntact ? 0 : (int)FailureKind.Trust;
+        });
+        return verb;
+    }
+
+    public static Verb Diff(GlobalOptions options, CliHost host)
+    {
+        Argument<string> before = ImagesVerb.Argument(host);
+        Argument<string> after = new("other") { Description = "The image to compare it with", CompletionSources = { before.GetCompletions } };
+        Option<string[]> only = new("--only") { Description = "Compare only this; may be given again", HelpName = "aspect" };
+        only.AcceptOnlyFromAmong(s_aspects);
+        var verb = new Verb("diff", "Compare two images: 0 when they are the same, 1 when they differ, 2 or more when that cannot be told",
+            "virtigo images diff web 3f9c",
+            "virtigo images diff web 3f9c --only packages --only plan",
+            "virtigo images diff web 3f9c --json | jq -r '.differences[].name'")
+        {
+            before, after, only,
+        };
+        verb.Does(options, host, async (run, cancellationToken) =>
+        {
+            var store = new ImageStore(run.Host.Paths);
+            StoredImage one = store.Find(run.Value(before)!), two = store.Find(run.Value(after)!);
+            ImageAspect[] aspects = [.. (run.Value(only) ?? []).Select(name => Enum.Parse<ImageAspect>(name, ignoreCase: true))];
+            ImageComparison compared = await store.CompareAsync(one, two, aspects, cancellationToken);
+            if (run.Mode.Json)
+            {
+                var report = new DiffReport(one.Key, two.Key, compared.IsSame, [.. compared.Differences.Select(Line)], compared.NotCompared);
+                run.Data(JsonSerializer.Serialize(report, CliJson.Indented.DiffReport));
+            }
+            else
+            {
+                Tell(run, compared);
+            }
+
+            return compared switch
+            {
+                { IsSame: false } => Different,
+                { NotCompared.Count: > 0 } => (int)FailureKind.Usage,
+                _ => 0,
+            };
+        });
+        return verb;
+    }
+
+    private static void Tell(Invocation run, StoredImage image, ImageCheck check)
+    {
+        string name = $"{image.Name} {ImagesVerb.Short(image.Key)}";
+        run.People(check.Disk.IsIntact ? $"{name}: the disk is what was sealed" : $"{name}: the disk was changed; its SHA-256 is {check.Disk.Actual}");
+        foreach (ImageDifference found in check.Packages ?? [])
+        {
+            run.Data(Shown(found));
+        }
+
+        run.People(check.Packages is null ? $"the packages were not compared: {Text.Plain(check.NotRead!)}"
+            : check.Packages.Count == 0 ? "its packages are those of the manifest"
+            : $"{check.Packages.Count} packages are not those of the manifest");
+        if (!check.IsIntact)
+        {
+            run.People($"hint: remove it and build it again: virtigo images rm {ImagesVerb.Short(image.Key)}");
+        }
+    }
+
+    private static void Tell(Invocation run, ImageComparison compared)
+    {
+        foreach (IGrouping<ImageAspect, ImageDifference> group in compared.Differences.GroupBy(found => found.Aspect))
+        {
+            run.Data($"{s_aspects[(int)group.Key]}:");
+            foreach (ImageDifference found in group)
+            {
+                run.Data(Shown(found));
+            }
+        }
+
+        foreach (string note in compared.NotCompared)
+        {
+            run.People(Text.Plain(note));
+        }
+    }
+
+    private static string Shown(ImageDifference found) => Text.Plain(found switch
+    {
+        { Before: null } => $"+ {found.Name}  {found.After}",
+        { After: null } => $"- {found.Name}  {found.Before}",
+        _ => $"~ {found.Name}  {found.Before} => {found.After}",
+    });
+
+    private static DifferenceLine Line(ImageDifference found) => new(s_aspects[(int)found.Aspect], found.Name, found.Before, found.After);
+}
