@@ -104,7 +104,7 @@ internal sealed class ApplianceBuild(
             await turn.KeepAsync(new InstallPoint(key, way, clock.GetUtcNow(), proxy.Records), draft.DiskPath, draft.Directory, cancellationToken);
         }
 
-        await install.RunAsync(GoingOn(job, choices, turn.StatePath), cancellationToken);
+        await install.RunAsync(GoingOn(job, choices, turn), cancellationToken);
         log.Installed();
         await estimator.LearnAsync(watcher.Timings, cancellationToken);
         File.Delete(job.InitrdPath);
@@ -156,14 +156,19 @@ internal sealed class ApplianceBuild(
     }
 
     /// <summary>The same guest, as it goes on to the end with what is the appliance's own.</summary>
-    private InstallJob GoingOn(InstallJob job, DebianChoices choices, string state)
+    private InstallJob GoingOn(InstallJob job, DebianChoices choices, InstallPointTurn turn)
     {
         string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         string preseed = PreseedWriter.Write(DebianAnswers.Own(choices), redact: false);
         return job with
         {
-            SavedState = state,
-            OwnPart = token => InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token),
+            SavedState = turn.StatePath,
+            OwnPart = token =>
+            {
+                // The guest has its state by now: others may go on from it.
+                turn.Dispose();
+                return InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token);
+            },
             Marker = InstallHooks.Marker(nonce),
         };
     }
