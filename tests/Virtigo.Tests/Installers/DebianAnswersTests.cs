@@ -1,3 +1,4 @@
+using Virtigo.Hypervisors;
 using Virtigo.Installers.Debian;
 using Xunit;
 
@@ -122,6 +123,15 @@ public sealed class DebianAnswersTests
     {
         DebianChoices plan = Plan() with { Hostname = new("web\nd-i debian-installer/allow_unauthenticated boolean true", "test") };
         Assert.Throws<VirtigoException>(() => Written(plan, redact: false));
+    }
+
+    [Fact]
+    public void An_image_for_UEFI_boots_where_Secure_Boot_is_on_and_on_machines_that_know_nothing_of_it()
+    {
+        DebianChoices plan = Plan() with { Disk = new DebianDisk { Firmware = FirmwareKind.Uefi } };
+        Assert.Equal("grub-efi-amd64-signed", Value(DebianAnswers.Own(plan), "pkgsel/include"));
+        Assert.Equal("true", Value(DebianAnswers.Shared(plan), "grub-installer/force-efi-extra-removable"));
+        Assert.DoesNotContain(DebianAnswers.Shared(plan), answer => answer.Question == "grub-installer/bootdev");
     }
 
     [Fact]

@@ -126,11 +126,18 @@ internal static partial class DebianAnswers
     {
         const string sudo = "sudo";
         bool needsSudo = plan.User.Value is not null && plan.RootPasswordHash.Value is null && !plan.Packages.Value.Contains(sudo);
-        string[] wanted = [.. plan.Packages.Value.Select(PackageName), .. needsSudo ? [sudo] : Array.Empty<string>()];
+        string[] wanted =
+        [
+            .. plan.Packages.Value.Select(PackageName),
+            .. needsSudo ? [sudo] : Array.Empty<string>(),
+            .. plan.Disk.Firmware == FirmwareKind.Uefi ? ["grub-efi-amd64-signed"] : Array.Empty<string>(),
+        ];
         if (wanted.Length > 0)
         {
             yield return Text("pkgsel/include", string.Join(' ', wanted),
-                $"The packages ({plan.Packages.Origin}){(needsSudo ? $"; {sudo}, which the installer would add in a run of its own" : "")}.");
+                $"The packages ({plan.Packages.Origin})"
+                + (needsSudo ? $"; {sudo}, which the installer would add in a run of its own" : "")
+                + (plan.Disk.Firmware == FirmwareKind.Uefi ? "; the boot loader that Secure Boot trusts, which is only recommended" : "") + ".");
         }
     }
 
