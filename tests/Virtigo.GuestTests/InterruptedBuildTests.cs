@@ -24,7 +24,7 @@ public sealed partial class InterruptedBuildTests(Lab lab)
         await lab.Golden;
         using IDisposable place = await lab.PlaceAsync();
         string name = $"ended-{signal}";
-        using Process build = lab.Start("build", "debian", "--name", name, "--json");
+        using Process build = lab.Start("build", "debian", "--name", name, "--full", "--json");
         try
         {
             int guest = await GuestOfAsync(build, name);

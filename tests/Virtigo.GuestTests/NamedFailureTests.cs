@@ -34,6 +34,19 @@ public sealed class NamedFailureTests(Lab lab)
         Assert.Equal(FailureKind.Archive, failure.Kind);
     }
 
+    [Fact]
+    public async Task A_guest_that_wants_more_than_it_may_have_ends_its_build_with_a_report_and_nothing_else()
+    {
+        await lab.Golden;
+        using IDisposable place = await lab.PlaceAsync();
+        CommandResult result = await lab.RunAsync("build", lab.Example, "--name", "greedy", "--force", "--traffic-limit", "1MiB");
+
+        Assert.Equal((int)FailureKind.Install, result.ExitCode);
+        Assert.Contains("more than 1 MiB", result.People, StringComparison.Ordinal);
+        Assert.Contains("--traffic-limit", result.People, StringComparison.Ordinal);
+        Assert.DoesNotContain(new ImageStore(lab.Paths).List().Images, image => image.Name == "greedy");
+    }
+
     private async Task InstallAsync(Func<Answer, bool> keep, bool withArchives = true)
     {
         await lab.Golden;

@@ -13,9 +13,24 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
     private const string Spec = """
         hostname: desk
         timezone: Europe/Berlin
-        packages: [curl]
+        packages: [curl, -nano]
+        debconf: {curl: {virtigo/test: string it's "quoted" $HOME}}
+        pins: [{package: hello, release: trixie, priority: -1}]
         user: {name: alice, ssh-keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlIGr4vLf1nPAUTnLv2FbYXJaSKQCg8/W3K3s8fWQvX alice]}
+        groups: [{name: developers, gid: 2000}]
+        users:
+          - {name: bob, full-name: Bob Builder, uid: 1500, groups: [developers], sudo: nopasswd, password: "env:VIRTIGO_TEST_BOB"}
+        files:
+          - {content: "Welcome to {{hostname}}\n", to: /etc/motd, template: true}
+          - {from: site, to: /srv/site, owner: bob, group: developers}
+        units: {mask: apt-daily.timer}
+        run:
+          - echo "$(id -un) $(hostname)" > /srv/ran
+        first-boot:
+          - echo booted > /srv/booted
         """;
+
+    private const string Password = "correct horse battery";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-saved");
 
@@ -23,7 +38,14 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
 
     private string File => Path.Combine(_folder.FullName, "saved.yml");
 
-    public async ValueTask InitializeAsync() => await System.IO.File.WriteAllTextAsync(File, Spec, Cancel);
+    public async ValueTask InitializeAsync()
+    {
+        Environment.SetEnvironmentVariable("VIRTIGO_TEST_BOB", Password);
+        await System.IO.File.WriteAllTextAsync(File, Spec, Cancel);
+        string site = _folder.CreateSubdirectory("site").FullName;
+        await System.IO.File.WriteAllTextAsync(Path.Combine(site, "page's name"), "content", Cancel);
+        System.IO.File.CreateSymbolicLink(Path.Combine(site, "link"), "page's name");
+    }
 
     public ValueTask DisposeAsync()
     {
@@ -53,6 +75,24 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
         Assert.StartsWith("root:*:", await machine.ShellAsync("grep ^root: /etc/shadow", Cancel), StringComparison.Ordinal);
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
         Assert.Equal("", await machine.ShellAsync("grep -rl debian.internal /etc 2>/dev/null; grep -rlE 'alice:[$]|virtigo/own' /var/log/installer", Cancel));
+
+        // What the spec adds.
+        Assert.Equal("Welcome to desk", await machine.ShellAsync("cat /etc/motd", Cancel));
+        Assert.Equal("bob developers content", await machine.ShellAsync("stat -c '%U %G' \"/srv/site/page's name\" | tr '\\n' ' '; cat /srv/site/link", Cancel));
+        Assert.Equal("root desk", await machine.ShellAsync("cat /srv/ran", Cancel));
+        Assert.Equal("booted", await machine.ShellAsync("for i in $(seq 60); do test -e /srv/booted && break; sleep 1; done; cat /srv/booted", Cancel));
+        Assert.Equal("gone", await machine.ShellAsync("for i in $(seq 60); do test -e /etc/systemd/system/virtigo-first-boot.service || break; sleep 1; done; ls /usr/local/lib/virtigo 2>/dev/null || echo gone", Cancel));
+        Assert.Equal("uid=1500(bob) gid=1500(bob) groups=1500(bob),2000(developers)", await machine.ShellAsync("id bob", Cancel));
+        Assert.Equal("root", await machine.ShellAsync("su bob -c 'sudo -n whoami'", Cancel));
+        Assert.Equal("same", await machine.ShellAsync(
+            $"perl -e '$h = (getpwnam \"bob\")[1]; print crypt(\"{Password}\", $h) eq $h ? \"same\" : \"other $h\"'", Cancel));
+        Assert.Equal("masked", await machine.ShellAsync("systemctl is-enabled apt-daily.timer", Cancel));
+        Assert.Equal("missing", await machine.ShellAsync("dpkg-query -W nano >/dev/null 2>&1 && echo there || echo missing", Cancel));
+        Assert.Contains("it's \"quoted\" $HOME", await machine.ShellAsync("grep -rh 'quoted' /var/cache/debconf/config.dat", Cancel), StringComparison.Ordinal);
+        Assert.Contains("Pin-Priority: -1", await machine.ShellAsync("cat /etc/apt/preferences.d/virtigo", Cancel), StringComparison.Ordinal);
+        Assert.Equal("", await machine.ShellAsync($"grep -rl '{Password}' /etc /var /srv 2>/dev/null", Cancel));
+        string manifest = await System.IO.File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(image.DiskPath)!, "manifest.json"), Cancel);
+        Assert.DoesNotContain(Password, manifest, StringComparison.Ordinal);
 
         // The saved installer's clock stood still.
         long installed = long.Parse(await machine.ShellAsync("stat -c %Y /var/lib/dpkg/info/curl.list", Cancel), CultureInfo.InvariantCulture);

@@ -18,6 +18,8 @@ internal static class BuildVerb
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
         Option<bool> unlocked = new("--unlocked") { Description = "Use the archives as they are, even if there is a lock beside the description" };
+        Option<string?> timeLimit = new("--time-limit") { Description = "The longest the build may take, such as 2h", HelpName = "time" };
+        Option<string?> trafficLimit = new("--traffic-limit") { Description = "The most that the guest may fetch [default: what its disk can hold]", HelpName = "size" };
         Option<bool> dryRun = new("--dry-run") { Description = "Show the plan and whether it is built already; build nothing" };
         Option<bool> answers = new("--print-answers") { Description = "Print the answers the installer would be given, without secrets; build nothing" };
         var verb = new Verb("build", "Build the image of an appliance, unless it is built already",
@@ -26,7 +28,7 @@ internal static class BuildVerb
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, accelerator, force, full, unlocked, dryRun, answers,
+            target, name, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -49,6 +51,8 @@ internal static class BuildVerb
                     AllowExpired = run.Value(options.AllowExpired),
                     Force = run.Value(force),
                     Full = run.Value(full),
+                    TimeLimit = run.Value(timeLimit) is { } time ? Testing.TestOptions.ReadDuration(time) : null,
+                    TrafficLimit = run.Value(trafficLimit) is { } size ? BuildOptions.ReadSize(size) : null,
                     Accelerator = Accelerators.Of(run.Value(accelerator)),
                     SpecText = spec.RedactedText,
                     RerunCommand = Rerun(run),

@@ -30,20 +30,36 @@ internal sealed class ApplianceBuild(
     /// <exception cref="VirtigoException">The build failed; the exception names the report.</exception>
     public async Task<StoredImage> RunAsync(CancellationToken cancellationToken)
     {
+        // More than its disk can hold nothing can make of what it fetches.
+        using var limits = new BuildLimits(options with { TrafficLimit = options.TrafficLimit ?? plan.DiskBytes.Value }, clock, cancellationToken);
         try
         {
-            using SocketFolder sockets = SocketFolder.Create(paths);
-            _accelerator = await log.StageAsync("accelerator", () => ProbeAsync(cancellationToken));
-            var proxy = new ArchiveProxy(archives.Routes(), pool, new ArchiveProxyOptions { Architecture = plan.Architecture.Value, Clock = clock });
-            await InstallAsync(proxy, sockets.Path, cancellationToken);
-            BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
-            CheckLocked(boot);
-            return await log.StageAsync("seal", () => SealAsync(proxy, boot, cancellationToken));
+            return await RunAsync(limits, limits.Token);
+        }
+        catch (OperationCanceledException) when (limits.Passed is not null && !cancellationToken.IsCancellationRequested)
+        {
+            throw await ReportedAsync(limits.Passed);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
             throw await ReportedAsync(error);
         }
+    }
+
+    private async Task<StoredImage> RunAsync(BuildLimits limits, CancellationToken cancellationToken)
+    {
+        using SocketFolder sockets = SocketFolder.Create(paths);
+        _accelerator = await log.StageAsync("accelerator", () => ProbeAsync(cancellationToken));
+        var proxy = new ArchiveProxy(archives.Routes(), pool, new ArchiveProxyOptions
+        {
+            Architecture = plan.Architecture.Value,
+            Clock = clock,
+            OnSent = limits.Gave,
+        });
+        await InstallAsync(proxy, sockets.Path, cancellationToken);
+        BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
+        CheckLocked(boot);
+        return await log.StageAsync("seal", () => SealAsync(proxy, boot, cancellationToken));
     }
 
     private async Task<AcceleratorReport> ProbeAsync(CancellationToken cancellationToken)
@@ -88,7 +104,7 @@ internal sealed class ApplianceBuild(
             await turn.KeepAsync(new InstallPoint(key, way, clock.GetUtcNow(), proxy.Records), draft.DiskPath, draft.Directory, cancellationToken);
         }
 
-        await install.RunAsync(GoingOn(job, choices, turn.StatePath), cancellationToken);
+        await install.RunAsync(GoingOn(job, choices, turn), cancellationToken);
         log.Installed();
         await estimator.LearnAsync(watcher.Timings, cancellationToken);
         File.Delete(job.InitrdPath);
@@ -140,14 +156,19 @@ internal sealed class ApplianceBuild(
     }
 
     /// <summary>The same guest, as it goes on to the end with what is the appliance's own.</summary>
-    private InstallJob GoingOn(InstallJob job, DebianChoices choices, string state)
+    private InstallJob GoingOn(InstallJob job, DebianChoices choices, InstallPointTurn turn)
     {
         string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         string preseed = PreseedWriter.Write(DebianAnswers.Own(choices), redact: false);
         return job with
         {
-            SavedState = state,
-            OwnPart = token => InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token),
+            SavedState = turn.StatePath,
+            OwnPart = token =>
+            {
+                // The guest has its state by now: others may go on from it.
+                turn.Dispose();
+                return InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token);
+            },
             Marker = InstallHooks.Marker(nonce),
         };
     }

@@ -7,13 +7,14 @@ using Virtigo.Images;
 namespace Virtigo.Appliances;
 
 /// <summary>
-/// A spec, its lock, and every file of an archive that a build of it needs, in one tar file: what a machine without a network builds from.
+/// A spec, what it takes from its folder, its lock, and every file of an archive that a build of it needs, in one tar file: what a machine without a network builds from.
 /// </summary>
 public static class ApplianceBundle
 {
     private const string SpecFolder = "spec/";
     private const string PoolFolder = "pool/";
-    private const int MaxSpecFiles = 2;
+    private const UnixFileMode ProgramMode = (UnixFileMode)0x1ED;
+    private const UnixFileMode PlainMode = (UnixFileMode)0x1A4;
     private const int MaxPoolFiles = 100_000;
     private const long MaxBytes = 64L << 30;
 
@@ -37,6 +38,11 @@ public static class ApplianceBundle
             throw new VirtigoException(FailureKind.Usage, $"{specFile} has no lock, so that nobody knows what it needs.", $"Lock it first: virtigo lock {specFile}");
         }
 
+        if (plan.SpecFiles.FirstOrDefault(taken => taken.Link is not null) is { } link)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{link.Path} is a link, which a bundle does not carry.", "Make the link in a run step instead.");
+        }
+
         IReadOnlyList<string> hashes = await NeededAsync(plan, locked.Value, paths, cancellationToken);
         var pool = new Pool(paths.Pool);
         long bytes = hashes.Sum(hash => new FileInfo(pool.PathOf(hash)).Length);
@@ -45,7 +51,12 @@ public static class ApplianceBundle
             await using var tar = new TarWriter(file, TarEntryFormat.Pax, leaveOpen: true);
             foreach (string path in (string[])[specFile, ApplianceLock.PathFor(specFile)])
             {
-                await tar.WriteEntryAsync(path, SpecFolder + Path.GetFileName(path), token);
+                await WriteAsync(tar, Path.GetFileName(path), await File.ReadAllBytesAsync(path, token), PlainMode, token);
+            }
+
+            foreach (SpecFile taken in plan.SpecFiles.DistinctBy(taken => taken.Path))
+            {
+                await WriteAsync(tar, taken.Path, taken.Content, taken.Executable ? ProgramMode : PlainMode, token);
             }
 
             foreach (string hash in hashes)
@@ -69,7 +80,7 @@ public static class ApplianceBundle
     public static async Task<string> ReadAsync(string bundle, string folder, bool force, HostPaths paths, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(paths);
-        var specs = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        var specs = new Dictionary<string, (byte[] Content, UnixFileMode Mode)>(StringComparer.Ordinal);
         var pool = new Pool(paths.Pool);
         int files = 0;
         long bytes = 0;
@@ -112,7 +123,13 @@ public static class ApplianceBundle
         return [.. pool.Used.Concat(locked.Files.Select(file => file.Sha256)).Distinct().Order(StringComparer.Ordinal)];
     }
 
-    private static async Task TakeAsync(string bundle, TarEntry entry, Pool pool, Dictionary<string, byte[]> specs, CancellationToken cancellationToken)
+    private static Task WriteAsync(TarWriter tar, string name, ReadOnlyMemory<byte> content, UnixFileMode mode, CancellationToken cancellationToken) =>
+        tar.WriteEntryAsync(
+            new PaxTarEntry(TarEntryType.RegularFile, SpecFolder + name) { Mode = mode, DataStream = new MemoryStream(content.ToArray(), writable: false) },
+            cancellationToken);
+
+    private static async Task TakeAsync(
+        string bundle, TarEntry entry, Pool pool, Dictionary<string, (byte[] Content, UnixFileMode Mode)> specs, CancellationToken cancellationToken)
     {
         Stream content = entry.DataStream ?? Stream.Null;
         if (entry.Name.StartsWith(PoolFolder, StringComparison.Ordinal) && ImageKey.IsValid(entry.Name[PoolFolder.Length..]))
@@ -122,37 +139,50 @@ public static class ApplianceBundle
         }
 
         string name = entry.Name.StartsWith(SpecFolder, StringComparison.Ordinal) ? entry.Name[SpecFolder.Length..] : "";
-        if (name is "" or "." or ".." || name != Path.GetFileName(name) || entry.Length > ApplianceLock.MaxFileBytes || specs.Count == MaxSpecFiles)
+        if (ValueChecks.InnerPath(name) is not null || specs.Count > Appliances.SpecFolder.MaxEntries
+            || specs.Values.Sum(spec => (long)spec.Content.Length) + entry.Length > Appliances.SpecFolder.MaxBytes)
         {
             throw NoBundle(bundle, $"its entry {SpecProblems.Quote(entry.Name)} is not what a bundle has");
         }
 
         using var memory = new MemoryStream();
         await content.CopyToAsync(memory, cancellationToken);
-        specs[name] = memory.ToArray();
+        specs[name] = (memory.ToArray(), entry.Mode.HasFlag(UnixFileMode.UserExecute) ? ProgramMode : PlainMode);
     }
 
     private static async Task<string> PlaceAsync(
-        string bundle, Dictionary<string, byte[]> specs, string folder, bool force, CancellationToken cancellationToken)
+        string bundle, Dictionary<string, (byte[] Content, UnixFileMode Mode)> specs, string folder, bool force, CancellationToken cancellationToken)
     {
-        string spec = specs.Keys.SingleOrDefault(name => Path.GetExtension(name) is ".yml" or ".yaml") ?? throw NoBundle(bundle, "it has no spec");
-        if (!specs.ContainsKey(ApplianceLock.PathFor(spec)))
-        {
-            throw NoBundle(bundle, "it has no lock");
-        }
-
-        if (!force && specs.Keys.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } existing)
+        string spec = specs.Keys.FirstOrDefault(name => !name.Contains('/') && Path.GetExtension(name) is ".yml" or ".yaml" && specs.ContainsKey(ApplianceLock.PathFor(name)))
+            ?? throw NoBundle(bundle, "it has no spec with its lock");
+        if (!force && specs.Keys.Select(name => Path.Combine(folder, name)).FirstOrDefault(Path.Exists) is { } existing)
         {
             throw new VirtigoException(FailureKind.Usage, $"The file {existing} exists.", "Give another folder, or --force to replace it.");
         }
 
-        Directory.CreateDirectory(folder);
-        foreach ((string name, byte[] content) in specs)
+        foreach ((string name, (byte[] content, UnixFileMode mode)) in specs)
         {
-            await AtomicFile.WriteAsync(Path.Combine(folder, name), (file, token) => file.WriteAsync(content, token).AsTask(), cancellationToken: cancellationToken);
+            string target = Path.Combine(folder, name);
+            CheckInside(folder, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            await AtomicFile.WriteAsync(target, (file, token) => file.WriteAsync(content, token).AsTask(), mode, cancellationToken);
         }
 
         return Path.Combine(folder, spec);
+    }
+
+    /// <summary>A link that is in the folder already must not lead a stranger's file out of it.</summary>
+    private static void CheckInside(string folder, string name)
+    {
+        string path = folder;
+        foreach (string part in name.Split('/')[..^1])
+        {
+            path = Path.Combine(path, part);
+            if (new DirectoryInfo(path).LinkTarget is not null)
+            {
+                throw new VirtigoException(FailureKind.Usage, $"{path} is a link, so nothing of a bundle is written there.", "Give another folder.");
+            }
+        }
     }
 
     private static VirtigoException NoBundle(string bundle, string problem) =>

@@ -67,6 +67,9 @@ public sealed record AppliancePlan
     /// <summary>What the archives are pinned to; null for the archives as they are.</summary>
     public Setting<ApplianceLock>? Lock { get; init; }
 
+    /// <summary>The files that the spec brings.</summary>
+    internal IReadOnlyList<SpecFile> SpecFiles { get; init; } = [];
+
     /// <summary>What is done in the installed system beside the installer's own steps.</summary>
     internal TargetPlan Target { get; init; } = TargetPlan.None;
 

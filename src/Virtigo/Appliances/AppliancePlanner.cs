@@ -52,6 +52,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         {
             Target = await target.PlanAsync(plan, cancellationToken),
             Packages = Packages(spec, user.Value, target.Needs),
+            SpecFiles = folder.Taken,
         };
     }
 

@@ -48,6 +48,12 @@ public sealed record BuildOptions
     /// </summary>
     public bool Full { get; init; }
 
+    /// <summary>How long the build may take, once its archives are open. Default: as long as it makes progress.</summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>How much the guest may fetch from its archives, in bytes. Default: what its disk can hold.</summary>
+    public long? TrafficLimit { get; init; }
+
     /// <summary>The accelerator to use. Default: the best that works here.</summary>
     public Hypervisors.Accelerator Accelerator { get; init; }
 
@@ -56,6 +62,13 @@ public sealed record BuildOptions
 
     /// <summary>The command that repeats this build, quoted for a shell, for the report of a failure.</summary>
     public string RerunCommand { get; init; } = "virtigo build";
+
+    /// <summary>Reads a size as people write it: <c>512MiB</c>.</summary>
+    /// <param name="text">The text.</param>
+    /// <returns>Bytes.</returns>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when it is none.</exception>
+    public static long ReadSize(string text) => ByteSize.TryParse(text, out long bytes) ? bytes
+        : throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(text)} is not a size: expected {ByteSize.Expected}.", "As in: --traffic-limit 2GiB");
 }
 
 /// <summary>What a build led to.</summary>

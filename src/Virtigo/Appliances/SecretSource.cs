@@ -78,7 +78,7 @@ internal sealed class SecretSource(SpecFolder folder, PlannerEnvironment environ
     {
         try
         {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(folder.ReadFile(path, place, 4096)).TrimEnd('\n', '\r');
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(folder.ReadFile(path, place, 4096, secret: true)).TrimEnd('\n', '\r');
         }
         catch (DecoderFallbackException broken)
         {

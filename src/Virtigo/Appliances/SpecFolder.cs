@@ -23,10 +23,14 @@ internal sealed partial class SpecFolder
     private static readonly int s_noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
 
     private readonly string _folder;
+    private readonly List<SpecFile> _taken = [];
     private long _bytes;
     private int _entries;
 
     private SpecFolder(string folder) => _folder = folder;
+
+    /// <summary>What was taken from the folder, secrets left out: what the spec needs to be the same elsewhere.</summary>
+    public IReadOnlyList<SpecFile> Taken => _taken;
 
     /// <summary>The folder a spec file is in.</summary>
     /// <param name="specFile">The spec's path; may be relative to the working folder.</param>
@@ -36,11 +40,13 @@ internal sealed partial class SpecFolder
     /// <param name="relative">Its path below the folder.</param>
     /// <param name="place">Where the spec names it, for messages.</param>
     /// <param name="maxBytes">The most bytes it may have.</param>
+    /// <param name="secret">Whether it is not to go where the spec goes.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: it is outside, missing, no regular file or too large.</exception>
-    public byte[] ReadFile(string relative, string place, long maxBytes = MaxBytes)
+    public byte[] ReadFile(string relative, string place, long maxBytes = MaxBytes, bool secret = false)
     {
         using SafeFileHandle file = OpenInside(relative, place);
-        return Read(file, relative, place, maxBytes);
+        byte[] content = Read(file, relative, place, maxBytes);
+        return secret ? content : Take(relative, content, executable: false);
     }
 
     /// <summary>Reads a file, or a folder with everything in it. Links in the folder are taken as links.</summary>
@@ -56,7 +62,8 @@ internal sealed partial class SpecFolder
         if (!Directory.Exists(real))
         {
             Count(relative, place);
-            return [new TargetEntry(to, TargetEntryKind.File, ModeOf(real), Read(root, relative, place, MaxBytes))];
+            UnixFileMode mode = ModeOf(real);
+            return [new TargetEntry(to, TargetEntryKind.File, mode, Take(relative, Read(root, relative, place, MaxBytes), IsProgram(mode)))];
         }
 
         var entries = new List<TargetEntry>();
@@ -65,6 +72,14 @@ internal sealed partial class SpecFolder
     }
 
     private static UnixFileMode ModeOf(string path) => File.GetUnixFileMode(path).HasFlag(UnixFileMode.UserExecute) ? (UnixFileMode)0x1ED : (UnixFileMode)0x1A4;
+
+    private static bool IsProgram(UnixFileMode mode) => mode.HasFlag(UnixFileMode.UserExecute);
+
+    private byte[] Take(string relative, byte[] content, bool executable)
+    {
+        _taken.Add(new SpecFile(relative, content, executable, Link: null));
+        return content;
+    }
 
     private static VirtigoException Wrong(string place, string relative, string problem, string? hint = null) =>
         new(FailureKind.Usage, $"{place}: {SpecProblems.Quote(relative)} {problem}.",
@@ -94,6 +109,7 @@ internal sealed partial class SpecFolder
                 }
 
                 entries.Add(new TargetEntry(target, TargetEntryKind.Link, default, Encoding.UTF8.GetBytes(link)));
+                _taken.Add(new SpecFile(path, default, Executable: false, link));
             }
             else if (found is DirectoryInfo)
             {
@@ -108,7 +124,8 @@ internal sealed partial class SpecFolder
                     throw Wrong(place, path, "cannot be read: " + Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
                 }
 
-                entries.Add(new TargetEntry(target, TargetEntryKind.File, ModeOf(found.FullName), Read(file, path, place, MaxBytes)));
+                UnixFileMode mode = ModeOf(found.FullName);
+                entries.Add(new TargetEntry(target, TargetEntryKind.File, mode, Take(path, Read(file, path, place, MaxBytes), IsProgram(mode))));
             }
         }
     }
@@ -198,3 +215,10 @@ internal sealed partial class SpecFolder
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle OpenFile(string path, int flags);
 }
+
+/// <summary>A file that a spec brings.</summary>
+/// <param name="Path">Its path below the spec's folder.</param>
+/// <param name="Content">What is in it.</param>
+/// <param name="Executable">Whether it is a program.</param>
+/// <param name="Link">Where it leads when it is a link; else null.</param>
+internal sealed record SpecFile(string Path, ReadOnlyMemory<byte> Content, bool Executable, string? Link);

@@ -40,7 +40,7 @@ internal sealed class ArchiveProxy(IReadOnlyList<ProxyRoute> routes, Pool pool, 
     public async Task ServeAsync(Stream connection, CancellationToken cancellationToken)
     {
         var reader = new ProxyRequestReader(connection);
-        var response = new ProxyResponse(connection, options.Clock);
+        var response = new ProxyResponse(connection, options.Clock, options.OnSent);
         bool isOpen = true;
         while (isOpen)
         {

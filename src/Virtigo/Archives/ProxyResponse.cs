@@ -6,7 +6,7 @@ using System.Text;
 namespace Virtigo.Archives;
 
 /// <summary>Writes the answers of one connection.</summary>
-internal sealed class ProxyResponse(Stream connection, TimeProvider clock)
+internal sealed class ProxyResponse(Stream connection, TimeProvider clock, Action<long>? onSent = null)
 {
     private const int ChunkSize = 256 * 1024;
 
@@ -81,6 +81,7 @@ internal sealed class ProxyResponse(Stream connection, TimeProvider clock)
                 await WriteHeadAsync(head.Append("Content-Type: application/octet-stream\r\n"), range.Length, cancellationToken);
                 if (request.Method == "GET")
                 {
+                    onSent?.Invoke(range.Length);
                     await SendContentAsync(content, file, range, cancellationToken);
                 }
 

@@ -41,6 +41,9 @@ internal sealed record ArchiveProxyOptions
     /// <summary>Drives the time limits.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
+    /// <summary>Told how many bytes of a file went out, before they do, from any thread; must not block.</summary>
+    public Action<long>? OnSent { get; init; }
+
     /// <summary>Told of every request when it is answered, from any thread; must not block.</summary>
     public Action<ProxyRecord>? OnRecord { get; init; }
 }

@@ -76,8 +76,9 @@ internal sealed class ProxyHarness : IAsyncDisposable
                 serving.Add(ServeAsync(await _listener.AcceptSocketAsync(_ending.Token)));
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or SocketException)
+        catch (Exception error) when (error is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // It was stopped: while it waited for a client, or just before it would have.
         }
 
         await Task.WhenAll(serving);

@@ -133,8 +133,9 @@ internal sealed class TestArchiveServer : IAsyncDisposable
                 connections.Add(AnswerAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // It was stopped: while it waited for a client, or just before it would have.
             await Task.WhenAll(connections);
         }
     }

@@ -74,6 +74,19 @@ public sealed class InstallPointStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_turn_ends_once_and_takes_nothing_of_the_next_with_it()
+    {
+        InstallPointTurn first = await EnterAsync("a");
+        first.Dispose();
+        using InstallPointTurn second = await EnterAsync("a");
+        await File.WriteAllTextAsync(second.Begin(), "half", Token);
+
+        first.Dispose();
+
+        Assert.True(Directory.Exists(Path.Combine(Points, Key("a") + InstallPointTurn.PartialSuffix)));
+    }
+
+    [Fact]
     public async Task Those_of_a_way_are_found_the_newest_first()
     {
         await KeepAsync("a", "way", s_today);

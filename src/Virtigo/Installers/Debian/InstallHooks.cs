@@ -57,7 +57,8 @@ internal static class InstallHooks
             Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
             Script("virtigo/own", Take.Replace("@HOSTNAME@", choices.Hostname.Value, StringComparison.Ordinal)
                 .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal)),
-            Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)),
+            Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)
+                .Replace("@MOUNTS@", string.Join(' ', choices.Disk.Mounts.Select(mount => mount.Path)), StringComparison.Ordinal)),
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
@@ -206,7 +207,9 @@ internal static class InstallHooks
             chmod 440 /target/etc/sudoers.d/virtigo
         fi
         sync
-        chroot /target fstrim / || logger -t virtigo "the free space of the image stays allocated"
+        for place in / @MOUNTS@; do
+            chroot /target fstrim "$place" || logger -t virtigo "the free space of $place stays allocated"
+        done
         exit 0
 
         """;

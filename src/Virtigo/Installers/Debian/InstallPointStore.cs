@@ -80,6 +80,7 @@ internal sealed class InstallPointTurn : IDisposable
     private readonly InstallPointStore _store;
     private readonly string _folder;
     private readonly FileLock _held;
+    private bool _ended;
 
     internal InstallPointTurn(InstallPointStore store, string folder, InstallPoint? point, FileLock held) =>
         (_store, _folder, Point, _held) = (store, folder, point, held);
@@ -139,11 +140,15 @@ internal sealed class InstallPointTurn : IDisposable
         }
     }
 
-    /// <summary>Ends the turn. What was begun and not kept is gone.</summary>
+    /// <summary>Ends the turn, once. What was begun and not kept is gone.</summary>
     public void Dispose()
     {
-        Remove(Partial);
-        _held.Dispose();
+        if (!_ended)
+        {
+            _ended = true;
+            Remove(Partial);
+            _held.Dispose();
+        }
     }
 
     private static Task CopyAsync(string from, string to, CancellationToken cancellationToken) =>
