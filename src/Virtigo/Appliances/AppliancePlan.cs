@@ -40,6 +40,9 @@ public sealed record AppliancePlan
     /// <summary>The size of the disk in bytes; a multiple of 1 MiB.</summary>
     public required Setting<long> DiskBytes { get; init; }
 
+    /// <summary>What starts the machine.</summary>
+    public Setting<FirmwareKind> Firmware { get; init; } = new(FirmwareKind.Bios, new Origin(OriginKind.Default, "what every hypervisor has"));
+
     /// <summary>How the disk is laid out.</summary>
     internal Setting<DebianDisk> Disk { get; init; } = new(new DebianDisk(), new Origin(OriginKind.Default, "one ext4 file system on the whole disk"));
 
@@ -104,7 +107,7 @@ public sealed record AppliancePlan
             new("packages", Packages.Value.Count == 0 ? "(standard system only)" : string.Join(", ", Packages.Value), Packages.Origin),
             new("disk", ByteSize.Format(DiskBytes.Value), DiskBytes.Origin),
             new("disk layout", DiskPlanner.Describe(Disk.Value), Disk.Origin),
-            new("firmware", Firmwares.NameOf(Disk.Value.Firmware), Disk.Origin),
+            new("firmware", Firmwares.NameOf(Firmware.Value), Firmware.Origin),
             new("memory", ByteSize.Format((long)MemoryMiB.Value << 20), MemoryMiB.Origin),
             new("cpus", Cpus.Value.ToString(CultureInfo.InvariantCulture), Cpus.Origin),
             new("locale", Locale.Value, Locale.Origin),

@@ -1,3 +1,5 @@
+using Virtigo.Hypervisors;
+
 namespace Virtigo.Appliances;
 
 /// <summary>Decides every value of an appliance: the spec's own, else the user's configuration, else the host's, else Virtigo's.</summary>
@@ -15,6 +17,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
         MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
         Setting<long> bytes = spec.DiskBytes ?? config.Get<long>("disk.size") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing");
+        Setting<FirmwareKind> firmware = DiskPlanner.Firmware(spec.Values, config);
         SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
         var secrets = new SecretSource(folder, environment, spec.Answered);
         Setting<ApplianceUser?> user = await UserAsync(spec, secrets, cancellationToken);
@@ -32,7 +35,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
-            Disk = DiskPlanner.Plan(spec.Values, config, bytes),
+            Firmware = firmware,
+            Disk = DiskPlanner.Plan(spec.Values, config, firmware.Value, bytes),
             MemoryMiB = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server"),
             Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
             Locale = spec.Locale ?? config.Get<string>("locale") ?? Default(SpecKeys.DefaultLocale, "needs no generating"),

@@ -10,19 +10,27 @@ internal static class DiskPlanner
     /// <summary>What the system itself needs at least, in MiB, beside every other file system.</summary>
     private const long RootMiB = 1536;
 
+    /// <summary>What starts the machine.</summary>
+    /// <param name="spec">The spec's values; null when there are none.</param>
+    /// <param name="config">The values of the user's configuration.</param>
+    public static Setting<FirmwareKind> Firmware(SettingValues? spec, UserConfig config) =>
+        (spec?.Get<string>("firmware") ?? config.Get<string>("firmware")) is { } written ? new(Firmwares.Of(written.Value), written.Origin)
+            : new(FirmwareKind.Bios, new Origin(OriginKind.Default, "what every hypervisor has"));
+
     /// <summary>Makes the layout of a spec, else of the user's configuration.</summary>
     /// <param name="spec">The spec's values; null when there are none.</param>
     /// <param name="config">The values of the user's configuration.</param>
+    /// <param name="firmware">What starts the machine.</param>
     /// <param name="bytes">The size of the disk.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: what does not fit, or is mounted twice.</exception>
-    public static Setting<DebianDisk> Plan(SettingValues? spec, UserConfig config, Setting<long> bytes)
+    public static Setting<DebianDisk> Plan(SettingValues? spec, UserConfig config, FirmwareKind firmware, Setting<long> bytes)
     {
         Setting<T>? Get<T>(string path) => spec?.Get<T>(path) ?? config.Get<T>(path);
         string root = Get<string>("disk.filesystem")?.Value ?? "ext4";
         Setting<IReadOnlyList<SettingValues>>? mounts = Get<IReadOnlyList<SettingValues>>("disk.mounts");
         var disk = new DebianDisk
         {
-            Firmware = Firmwares.Of(Get<string>("firmware")?.Value ?? ""),
+            Firmware = firmware,
             Lvm = Get<string>("disk.layout")?.Value == "lvm",
             FileSystem = root,
             SwapMiB = (Get<long>("disk.swap")?.Value ?? 0) >> 20,
@@ -37,7 +45,7 @@ internal static class DiskPlanner
         }
 
         long needed = disk.Mounts.Sum(mount => mount.MiB) + disk.SwapMiB + RootMiB;
-        Origin origin = Origins(Get<string>("disk.layout"), Get<string>("disk.filesystem"), Get<string>("firmware"), mounts, Get<long>("disk.swap"));
+        Origin origin = Origins(Get<string>("disk.layout"), Get<string>("disk.filesystem"), mounts, Get<long>("disk.swap"));
         return needed <= bytes.Value >> 20 ? new(disk, origin)
             : throw new VirtigoException(FailureKind.Usage,
                 string.Create(CultureInfo.InvariantCulture,
@@ -68,5 +76,5 @@ internal static class DiskPlanner
         Setting<long> { Origin: var origin } => origin,
         Setting<IReadOnlyList<SettingValues>> { Origin: var origin } => origin,
         _ => null,
-    }).FirstOrDefault(origin => origin is not null) ?? new Origin(OriginKind.Default, "one ext4 file system on the whole disk, for BIOS");
+    }).FirstOrDefault(origin => origin is not null) ?? new Origin(OriginKind.Default, "one file system on the whole disk");
 }

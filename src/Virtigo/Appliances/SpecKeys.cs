@@ -78,7 +78,7 @@ internal static partial class SpecKeys
                     "your own public keys, if neither a password nor its hash is given", "lines as in `~/.ssh/id_ed25519.pub`, `file:PATH`, `agent`",
                     "ssh-keys: [ssh-ed25519 AAAA… alice]"),
             ], "name"),
-            "An ordinary user, who may use `sudo`. `user: alice` is short for the name alone.", "none", "", "user: {name: alice, password: secret}"),
+            "An ordinary user, who may use `sudo` unless root has a password. `user: alice` is short for the name alone.", "none", "", "user: {name: alice, password: secret}"),
         new("root", new GroupType(
             [
                 new("root.password", new TextType("a password", ValueChecks.PasswordOrReference),

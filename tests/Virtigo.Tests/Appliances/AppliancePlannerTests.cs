@@ -58,8 +58,8 @@ public sealed class AppliancePlannerTests : IDisposable
             domain           internal                              default, the domain reserved for private use
             packages         (standard system only)                default, nothing on top of the standard system
             disk             8 GiB                                 default, sparse, so unused space costs nothing
-            disk layout      / ext4                                default, one ext4 file system on the whole disk, for BIOS
-            firmware         bios                                  default, one ext4 file system on the whole disk, for BIOS
+            disk layout      / ext4                                default, one file system on the whole disk
+            firmware         bios                                  default, what every hypervisor has
             memory           1 GiB                                 default, enough for the installer and a small server
             cpus             1                                     default, without KVM a second one costs 15 % more host CPU time
             locale           C.UTF-8                               default, needs no generating
