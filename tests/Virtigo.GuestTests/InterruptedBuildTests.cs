@@ -44,16 +44,14 @@ public sealed partial class InterruptedBuildTests(Lab lab)
         // What only a later start can see as left behind is swept by it.
         SocketFolder.Create(lab.Paths).Dispose();
         WorkFolder.Sweep(lab.Paths);
-        Assert.DoesNotContain(Directory.Exists(lab.Paths.Work) ? Directory.EnumerateFiles(lab.Paths.Work, "disk.qcow2", SearchOption.AllDirectories) : [],
-            disk => Unlocked(disk));
+        Assert.DoesNotContain(Directory.Exists(lab.Paths.Work) ? Directory.EnumerateDirectories(lab.Paths.Work) : [], Abandoned);
     }
 
-    /// <summary>A draft of a build under way elsewhere in these tests is locked by its QEMU.</summary>
-    private static bool Unlocked(string disk)
+    /// <summary>The folder of a build under way elsewhere in these tests is locked by it.</summary>
+    private static bool Abandoned(string folder)
     {
-        using Process info = Process.Start(new ProcessStartInfo("qemu-img", ["info", disk]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        info.WaitForExit();
-        return info.ExitCode == 0;
+        using FileLock? free = FileLock.TryAcquire(folder + ".lock");
+        return free is not null && Directory.Exists(folder);
     }
 
     private static async Task<int> GuestOfAsync(Process build, string name)
