@@ -5,7 +5,7 @@
 declare -A package_of=(
     [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [gpgv]=gpgv [setpriv]=util-linux
     [keyring]=debian-archive-keyring [gcc]=gcc [libc-headers]=libc6-dev [gpg]=gnupg [dpkg-deb]=dpkg
-    [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest
+    [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest [uefi-firmware]=ovmf
     [zstd]=zstd [mke2fs]=e2fsprogs
 )
 
@@ -14,6 +14,7 @@ say() { printf 'virtigo: %s\n' "$*" >&2; }
 have() {
     case $1 in
         keyring) [[ -r /usr/share/keyrings/debian-archive-keyring.gpg || -r /usr/share/keyrings/debian-archive-keyring.pgp ]] ;;
+        uefi-firmware) compgen -G '/usr/share/qemu/firmware/*.json' >/dev/null ;;
         libc-headers) [[ -e /usr/include/stdio.h ]] ;;
         dotnet) command -v dotnet >/dev/null && [[ $(dotnet --list-sdks 2>/dev/null) == *10.* ]] ;;
         *) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]] ;;

@@ -21,7 +21,7 @@ public sealed class BootedCopy : IAsyncDisposable
     }
 
     public static async Task<BootedCopy> StartAsync(
-        IHypervisor hypervisor, HostPaths paths, string disk, string? network, IDisposable place, CancellationToken cancellationToken)
+        IHypervisor hypervisor, HostPaths paths, string disk, string? network, FirmwareKind firmware, IDisposable place, CancellationToken cancellationToken)
     {
         SocketFolder sockets = SocketFolder.Create(paths);
         WorkFolder work = WorkFolder.Create(paths, "test");
@@ -30,6 +30,7 @@ public sealed class BootedCopy : IAsyncDisposable
         IGuest guest = await hypervisor.StartAsync(
             new GuestConfig
             {
+                Firmware = firmware,
                 Name = "test",
                 WorkDirectory = sockets.Path,
                 MemoryMiB = 1024,

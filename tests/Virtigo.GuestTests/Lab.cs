@@ -6,6 +6,7 @@ using Virtigo.Archives;
 using Virtigo.GuestTests;
 using Virtigo.GuestTests.Plain;
 using Virtigo.Host;
+using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
@@ -133,12 +134,12 @@ public sealed class Lab : IDisposable
     })!;
 
     /// <summary>A machine on a throw-away copy of a disk.</summary>
-    public async Task<BootedCopy> BootAsync(string disk, string? network = null)
+    public async Task<BootedCopy> BootAsync(string disk, string? network = null, FirmwareKind firmware = FirmwareKind.Bios)
     {
         IDisposable place = await PlaceAsync();
         var hypervisor = new QemuHypervisor(Paths);
         await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
-        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, place, Cancel);
+        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, Cancel);
     }
 
     private static string Required(string variable) => Environment.GetEnvironmentVariable(variable)
