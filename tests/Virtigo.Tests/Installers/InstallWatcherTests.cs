@@ -29,6 +29,40 @@ public sealed class InstallWatcherTests
     }
 
     [Fact]
+    public void The_bar_with_the_time_neither_hides_a_question_nor_passes_for_life()
+    {
+        // As GNU screen draws it at the full minute, here one byte after the other.
+        const string bar = "\u001b[H\u001b[7m\u001b[m\u001b[32m\u001b[40m[           \u001b[37m\u001b[31m (\u001b[37m1*installer\u001b[31m)\u001b[37m  2 shell  3 shell  "
+            + "4- log           \u001b[32m][\u001b[34m Nov 26 \u001b[37m19:56 \u001b[32m]\r\u001b[23B\u001b[0m";
+        InstallWatcher asking = Watch();
+        Console(asking, "mirrorbad.console");
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        Draw(asking, bar);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(FailureKind.Archive, asking.Check()?.Kind);
+
+        InstallWatcher silent = Watch();
+        InstallFailure? failure = null;
+        for (int minute = 0; minute < 60 && failure is null; minute++)
+        {
+            Draw(silent, bar);
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            failure = silent.Check();
+        }
+
+        Assert.Equal(FailureKind.Stalled, failure?.Kind);
+        Assert.Contains("said nothing", failure!.Message, StringComparison.Ordinal);
+
+        static void Draw(InstallWatcher watcher, string text)
+        {
+            foreach (byte one in Encoding.ASCII.GetBytes(text))
+            {
+                watcher.FeedConsole([one]);
+            }
+        }
+    }
+
+    [Fact]
     public void Halfway_through_a_real_install_about_half_is_done()
     {
         InstallWatcher watcher = Watch();

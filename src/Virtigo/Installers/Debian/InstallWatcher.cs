@@ -1,10 +1,12 @@
+using System.Text.RegularExpressions;
+
 namespace Virtigo.Installers.Debian;
 
 /// <summary>
 /// Reads debian-installer's syslog and console while it works: how far it is, what it waits for, why it fails.
 /// What it reads comes from the guest: every buffer is bounded, and no input makes it throw. Safe for use by several threads.
 /// </summary>
-internal sealed class InstallWatcher
+internal sealed partial class InstallWatcher
 {
     private const int KeptLines = 200;
     private const int EvidenceLines = 40;
@@ -31,6 +33,7 @@ internal sealed class InstallWatcher
     private double _stageFraction;
     private Suspicion? _suspect;
     private string[] _suspectLines = [];
+    private string _screen = "";
     private InstallFailure? _failure;
 
     /// <summary>Begins to watch; the time runs from here.</summary>
@@ -100,8 +103,14 @@ internal sealed class InstallWatcher
     {
         lock (_gate)
         {
-            _lastSign = _lastScreen = _options.Clock.GetTimestamp();
             _console.Feed(bytes);
+            string screen = Prompting();
+            if (screen != _screen)
+            {
+                _screen = screen;
+                _lastSign = _lastScreen = _options.Clock.GetTimestamp();
+            }
+
             _consoleLines.Feed(bytes, line =>
             {
                 if (LogSuspicions.OfKernel(line) is { } suspicion)
@@ -125,7 +134,7 @@ internal sealed class InstallWatcher
 
             TimeSpan sinceScreen = _options.Clock.GetElapsedTime(_lastScreen);
             TimeSpan sinceSign = _options.Clock.GetElapsedTime(_lastSign);
-            if (sinceScreen >= _options.PromptSettles && ConsoleQuestion.Waiting(_console.Tail(PromptWindow)) is { } question)
+            if (sinceScreen >= _options.PromptSettles && ConsoleQuestion.Waiting(_screen) is { } question)
             {
                 Fail(Waiting(question));
             }
@@ -220,6 +229,14 @@ internal sealed class InstallWatcher
             // The guest's end of a serial port breaks when the guest goes; the hypervisor says how it went.
         }
     }
+
+    /// <summary>The end of what is on the screen, without the bar with the time that is drawn over it each minute: that is no sign of life.</summary>
+    private string Prompting() => StatusBar().Replace(_console.Tail(PromptWindow), "").TrimEnd('\n', ' ');
+
+    // Whole, or as far as it has been drawn.
+    [GeneratedRegex(@"\[ {2,}[^\[\]\n]{0,200}\([0-9][*][a-z]{1,20}\)[^\[\]\n]{0,200}\]\[ [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2} \]|\[( {2,}[^\n]{0,300}| ?)\z",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex StatusBar();
 
     private void TakeLog(string line)
     {
