@@ -90,7 +90,8 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
         Assert.Equal("rc", await machine.ShellAsync("dpkg-query -W -f '${db:Status-Abbrev}' nano | tr -d ' '", Cancel));
         Assert.Contains("it's \"quoted\" $HOME", await machine.ShellAsync("grep -rh 'quoted' /var/cache/debconf/config.dat", Cancel), StringComparison.Ordinal);
         Assert.Contains("Pin-Priority: -1", await machine.ShellAsync("cat /etc/apt/preferences.d/virtigo", Cancel), StringComparison.Ordinal);
-        Assert.Equal("", await machine.ShellAsync($"grep -rl '{Password}' /etc /var /srv 2>/dev/null", Cancel));
+        // The agent writes what it is asked to run into the journal, and so this test's own words.
+        Assert.Equal("", await machine.ShellAsync($"grep -rl --exclude-dir=journal '{Password}' /etc /var /srv 2>/dev/null", Cancel));
         string manifest = await System.IO.File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(image.DiskPath)!, "manifest.json"), Cancel);
         Assert.DoesNotContain(Password, manifest, StringComparison.Ordinal);
 
