@@ -61,8 +61,8 @@ internal static class TestsBench
                 "machines:", $"  m: {{appliance: {Path.GetFullPath(appliance)}, memory: 512MiB}}", "tests:",
                 .. Enumerable.Range(1, Tests).Select(number => string.Create(CultureInfo.InvariantCulture, $"  test {number}: [m: {Small}]")),
             ]);
-            double first = await TimeAsync(command, "test", file);
-            double second = await TimeAsync(command, "test", file);
+            double first = (await CommandBench.TimeAsync(command, "test", file)).TotalSeconds;
+            double second = (await CommandBench.TimeAsync(command, "test", file)).TotalSeconds;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"virtigo test, {Tests} tests: {second:0.0} s ({first:0.0} s the first time, which boots the environment unless it was saved before)"));
 
             double plain = Tests * await BootedAsync(appliance, folder);
@@ -125,7 +125,7 @@ internal static class TestsBench
                 long start = Stopwatch.GetTimestamp();
                 await ExpectAsync(driver, "revert");
                 string[] inside = [.. (await ExpectAsync(driver, "print-execute-command")).Split(' ')[0].Split(',').Select(Uri.UnescapeDataString)];
-                await TimeAsync(inside[0], [.. inside[1..], "sh", "-c", Small]);
+                await CommandBench.TimeAsync(inside[0], [.. inside[1..], "sh", "-c", Small]);
                 total += Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
 
@@ -153,15 +153,4 @@ internal static class TestsBench
     }
 
     private static string ImageOf(DirectoryInfo folder) => Path.Combine(folder.FullName, "autopkgtest.qcow2");
-
-    private static async Task<double> TimeAsync(string program, params string[] arguments)
-    {
-        long start = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(start).TotalSeconds
-            : throw new VirtigoException(FailureKind.Internal, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {await errors}{output}");
-    }
 }

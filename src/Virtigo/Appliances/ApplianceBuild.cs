@@ -231,12 +231,17 @@ internal sealed class ApplianceBuild(
                 Spec = options.SpecText,
                 Plan = [.. plan.Explain().Select(value => new ImagePlanValue(value.Key, value.Shown, value.Origin.ToString()))],
                 Installer = new ImageInstaller(installer.Version, installer.Source, installer.KernelVersion,
-                    [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))]) { Suite = installer.Suite, SuiteRelease = installer.SuiteRelease },
+                    [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))])
+                {
+                    Suite = installer.Suite,
+                    SuiteRelease = installer.SuiteRelease,
+                },
                 Archives = archives.ForManifest(),
                 Packages = [.. boot.Packages.Select(Listed)],
                 Materials =
                 [
-                    .. _fetchedBefore.Concat(proxy.Records).Where(record => record is { Status: 200, Sha256: not null }).DistinctBy(record => (record.Url, record.Sha256))
+                    .. _fetchedBefore.Concat(proxy.Records).Where(record => record is { Status: 200, Sha256: not null })
+                        .DistinctBy(record => (record.Url, record.Sha256))
                         .Select(record => new ImageMaterial(record.Url, record.Sha256!, record.Size, record.Verified)),
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),

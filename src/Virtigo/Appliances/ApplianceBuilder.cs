@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
@@ -149,10 +147,10 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     }
 
     private static string Key(AppliancePlan plan, PlanArchives archives, InstallerBuild installer) =>
-        Hash([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
+        PartsHash.Of([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
 
     /// <summary>What an image is remembered by: with a lock, what it is built from does not change with the archives.</summary>
-    private static string Memory(AppliancePlan plan) => Hash([Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? []]);
+    private static string Memory(AppliancePlan plan) => PartsHash.Of([Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? []]);
 
     /// <summary>
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
@@ -161,21 +159,19 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     private static string Recipe(AppliancePlan plan)
     {
         DebianChoices choices = plan.ToDebianChoices();
-        return Hash(
+        return PartsHash.Of(
         [
             plan.Fingerprint,
             .. InstallWay.Parts(plan),
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-            .. InstallHooks.Own(Nameless(choices), "", "").Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal)).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+            .. InstallHooks.Own(Nameless(choices), "", "").Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal))
+                .Select(file => file.Text),
         ]);
     }
 
     // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
     private static DebianChoices Nameless(DebianChoices choices) =>
         choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
-
-    private static string Hash(IEnumerable<string> parts) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(

@@ -38,7 +38,7 @@ internal static class DiskPlanner
         if (mounts is not null)
         {
             disk = disk with { Mounts = [.. mounts.Value.Select(mount => Mount(mount, disk, root)).OrderBy(mount => mount.Path, StringComparer.Ordinal)] };
-            foreach (IGrouping<string, SettingValues> twice in mounts.Value.GroupBy(mount => mount.Text("disk.mounts[].path")!).Where(paths => paths.Count() > 1))
+            if (mounts.Value.GroupBy(mount => mount.Text("disk.mounts[].path")!).FirstOrDefault(paths => paths.Count() > 1) is { } twice)
             {
                 throw new VirtigoException(FailureKind.Usage, $"{twice.Last().At("disk.mounts[].path")}: disk.mounts: {twice.Key} is mounted twice.", "Leave one of the two out.");
             }
@@ -53,7 +53,7 @@ internal static class DiskPlanner
                 "Give the disk a larger size, or the file systems smaller ones.");
     }
 
-    /// <summary>The layout in a line; empty for the usual one.</summary>
+    /// <summary>The layout in a line.</summary>
     public static string Describe(DebianDisk disk) => string.Join(", ",
     [
         .. disk.Lvm ? ["logical volumes"] : Array.Empty<string>(),

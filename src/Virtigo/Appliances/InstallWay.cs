@@ -1,6 +1,5 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
+using Virtigo.Host;
 using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
@@ -17,12 +16,12 @@ internal static class InstallWay
 
     /// <summary>The part of the way that a plan decides, and what this version of Virtigo makes of it.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string Of(AppliancePlan plan) => Hash(Parts(plan));
+    public static string Of(AppliancePlan plan) => PartsHash.Of(Parts(plan));
 
     /// <summary>The whole way: that part, the archive's state, the installer, and what the guest runs on.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string Key(string way, PlanArchives archives, InstallerBuild installer, string platform) =>
-        Hash([way, installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256), platform]);
+        PartsHash.Of([way, installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256), platform]);
 
     /// <summary>What decides the way, to hash.</summary>
     public static IEnumerable<string> Parts(AppliancePlan plan) =>
@@ -32,9 +31,6 @@ internal static class InstallWay
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
         .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {answer.Value}"),
-        .. InstallHooks.Shared("", plan.Mirror.Value.Authority).Select(file => $"{file.Path}\n{Encoding.UTF8.GetString(file.Content.Span)}"),
+        .. InstallHooks.Shared("", plan.Mirror.Value.Authority).Select(file => file.Text),
     ];
-
-    private static string Hash(IEnumerable<string> parts) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
 }

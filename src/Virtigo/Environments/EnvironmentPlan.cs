@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Virtigo.Appliances;
+using Virtigo.Host;
 using Virtigo.Images;
 using Virtigo.Machines;
 using Virtigo.Networks;
@@ -33,7 +32,7 @@ internal sealed record EnvironmentPlan
     /// SHA-256, in lower-case hexadecimal, over everything that shows in a snapshot: images, sizes, networks, the <c>ready</c> steps, the
     /// hypervisor, and what this Virtigo puts into machines.
     /// </summary>
-    public string Key => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Parts()))));
+    public string Key => PartsHash.Of(Parts());
 
     private IEnumerable<string> Parts()
     {

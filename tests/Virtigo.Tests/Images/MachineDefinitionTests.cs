@@ -34,7 +34,7 @@ public sealed class MachineDefinitionTests : IDisposable
     [MemberData(nameof(Kinds))]
     public async Task A_definition_is_what_it_was(DefinitionKind kind, bool uefi)
     {
-        ImageManifest manifest = uefi ? Manifest with { Plan = [.. Manifest.Plan, new ImagePlanValue("firmware", "uefi", "web.yml:4")] } : Manifest;
+        ImageManifest manifest = uefi ? Manifest with { Firmware = "uefi" } : Manifest;
         foreach (DefinitionFile file in Write(manifest, kind, kind == DefinitionKind.Proxmox ? "/srv/disks/it's web.qcow2" : "/srv/disks/it's, web.qcow2"))
         {
             string name = $"{kind.ToString().ToLowerInvariant()}{(uefi ? "-uefi" : "")}-{file.Name}";

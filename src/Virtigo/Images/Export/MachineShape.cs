@@ -23,7 +23,7 @@ internal sealed record MachineShape(
         return new MachineShape(manifest.Name, Value("distro") ?? "debian", Value("release") ?? "unknown", Value("arch") ?? "amd64",
             int.TryParse(Value("cpus"), NumberStyles.None, CultureInfo.InvariantCulture, out int cpus) && cpus > 0 ? cpus : 1,
             MiB(Value("memory")) ?? DefaultMemoryMiB, manifest.Disk.VirtualBytes,
-            Value("firmware")?.Contains("efi", StringComparison.OrdinalIgnoreCase) ?? false);
+            manifest.Firmware == "uefi");
     }
 
     /// <summary>A size as plans show it: <c>1 GiB</c>, <c>1536 MiB</c>.</summary>

@@ -55,7 +55,8 @@ internal static class CacheDirectory
         }
     }
 
-    private static void Remove(string path)
+    /// <summary>Removes a folder with everything in it; does nothing when there is none.</summary>
+    public static void Remove(string path)
     {
         if (Directory.Exists(path))
         {

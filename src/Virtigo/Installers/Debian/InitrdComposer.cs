@@ -1,3 +1,4 @@
+using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Installers.Debian;
@@ -6,7 +7,11 @@ namespace Virtigo.Installers.Debian;
 /// <param name="Path">Relative; below <c>usr/</c> where a merged file system has links (<c>bin</c>, <c>lib</c>, <c>sbin</c>).</param>
 /// <param name="Mode">Permissions.</param>
 /// <param name="Content">The content.</param>
-internal sealed record InitrdFile(string Path, UnixFileMode Mode, ReadOnlyMemory<byte> Content);
+internal sealed record InitrdFile(string Path, UnixFileMode Mode, ReadOnlyMemory<byte> Content)
+{
+    /// <summary>Path and content of a file that is text, for the key of what it goes into.</summary>
+    public string Text => $"{Path}\n{Encoding.UTF8.GetString(Content.Span)}";
+}
 
 /// <summary>Puts the initial file system of one install together.</summary>
 internal static class InitrdComposer

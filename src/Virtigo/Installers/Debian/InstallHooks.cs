@@ -37,7 +37,8 @@ internal static class InstallHooks
         Secret("preseed.cfg", preseed),
         Script("usr/lib/debian-installer-startup.d/S02virtigo", Log),
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
-        Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
+        Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@WAITING@", Waiting, StringComparison.Ordinal)
+            .Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
     ];
 
     /// <summary>The files that are the appliance's own; the script <c>virtigo/own</c> among them puts them to use.</summary>
@@ -130,7 +131,7 @@ internal static class InstallHooks
     private const string Wait = """
         #!/bin/sh
         sync
-        echo "virtigo: waiting for the appliance's own part" >/dev/ttyS1
+        echo "@WAITING@" >/dev/ttyS1
         read -r go </dev/ttyS1
         wget -q -O - '@SOURCE@' </dev/null | tar -x -C / && sh /virtigo/own && exit 0
         logger -t virtigo "the appliance's own part cannot be taken"

@@ -97,7 +97,7 @@ internal sealed class InstallPointTurn : IDisposable
     /// <returns>Where the guest's state is to be saved.</returns>
     public string Begin()
     {
-        Remove(Partial);
+        CacheDirectory.Remove(Partial);
         Directory.CreateDirectory(Partial, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return Path.Combine(Partial, StateName);
     }
@@ -118,7 +118,7 @@ internal sealed class InstallPointTurn : IDisposable
         await AtomicFile.WriteAsync(Path.Combine(Partial, RecordName),
             (file, token) => JsonSerializer.SerializeAsync(file, point, InstallPointJson.Default.InstallPoint, token), cancellationToken: cancellationToken);
         await Task.WhenAll(Directory.EnumerateFiles(Partial).Select(file => Task.Run(() => DiskFile.Flush(file), cancellationToken)));
-        Remove(_folder);
+        CacheDirectory.Remove(_folder);
         Directory.Move(Partial, _folder);
         DiskFile.FlushFolder(Path.GetDirectoryName(_folder)!);
         Point = point;
@@ -146,19 +146,11 @@ internal sealed class InstallPointTurn : IDisposable
         if (!_ended)
         {
             _ended = true;
-            Remove(Partial);
+            CacheDirectory.Remove(Partial);
             _held.Dispose();
         }
     }
 
     private static Task CopyAsync(string from, string to, CancellationToken cancellationToken) =>
         Task.Run(() => File.Copy(from, to, overwrite: true), cancellationToken);
-
-    private static void Remove(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
 }
