@@ -88,7 +88,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        DebianChoices choices = plan.ToDebianChoices();
+        DebianChoices choices = plan.Parts[0].ToDebianChoices();
         return "# At the start:\n" + PreseedWriter.Write(DebianAnswers.Shared(choices), redact: true)
             + "\n# When the base system is complete and up to date:\n" + PreseedWriter.Write(DebianAnswers.Own(choices), redact: true);
     }
@@ -96,12 +96,21 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// <summary>The settings, by their keys, in which two plans must be equal for one to go on from the installer that the other saved.</summary>
     public static IReadOnlyList<string> SharedSettings => InstallWay.Settings;
 
-    /// <summary>When an installer was saved that a build of this plan may go on from; null when there is none.</summary>
+    /// <summary>The saved installer that a build of this plan may go on from; null when there is none.</summary>
     /// <param name="plan">The plan.</param>
-    public DateTimeOffset? SavedInstall(AppliancePlan plan)
+    public SavedInstaller? SavedInstall(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return new InstallPointStore(paths).Find(InstallWay.Of(plan)) is [var newest, ..] ? newest.Created : null;
+        var store = new InstallPointStore(paths);
+        for (int part = plan.Parts.Count - 1; part >= 0; part--)
+        {
+            if (store.Find(InstallWay.Before(plan, part)) is [var newest, ..])
+            {
+                return new SavedInstaller(newest.Created, part == 0 ? null : plan.Parts[part - 1].Name.Value);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -122,7 +131,11 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     internal static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
     {
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, cancellationToken);
-        await archives.CheckPackagesAsync(plan.Packages);
+        foreach (AppliancePlan part in plan.Parts)
+        {
+            await archives.CheckPackagesAsync(part.Packages);
+        }
+
         if (client.Options.Offline && plan.Lock is { } locked)
         {
             CheckPooled(locked, client.Pool);
@@ -156,22 +169,10 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
     /// A version that answers or prepares otherwise does not take an older version's image for its own.
     /// </summary>
-    private static string Recipe(AppliancePlan plan)
-    {
-        DebianChoices choices = plan.ToDebianChoices();
-        return PartsHash.Of(
-        [
-            plan.Fingerprint,
-            .. InstallWay.Parts(plan),
-            .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-            .. InstallHooks.Own(Nameless(choices), "", "").Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal))
-                .Select(file => file.Text),
-        ]);
-    }
-
-    // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
-    private static DebianChoices Nameless(DebianChoices choices) =>
-        choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
+    private static string Recipe(AppliancePlan plan) => PartsHash.Of(
+    [
+        plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany((part, index) => InstallWay.Own(part, first: index == 0)),
+    ]);
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(
@@ -180,3 +181,8 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
                 _clock.GetUtcNow()),
             cancellationToken);
 }
+
+/// <summary>An installer that was saved on its way.</summary>
+/// <param name="Created">When.</param>
+/// <param name="After">The appliance that was complete then, which others build on; null when it did not know its appliance yet.</param>
+public sealed record SavedInstaller(DateTimeOffset Created, string? After);

@@ -14,6 +14,28 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     /// </exception>
     public async Task<AppliancePlan> PlanAsync(ApplianceSpec spec, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.From is { } from
+            ? await LayerAsync(spec, new(await PlanAsync(from.Value, cancellationToken), from.Origin), cancellationToken)
+            : await WholeAsync(spec, cancellationToken);
+    }
+
+    /// <summary>The plan of what a spec adds; everything else is as in the plan it builds on.</summary>
+    private async Task<AppliancePlan> LayerAsync(ApplianceSpec spec, Setting<AppliancePlan> from, CancellationToken cancellationToken)
+    {
+        AppliancePlan plan = from.Value with
+        {
+            Name = spec.Name,
+            Hostname = HostnameOf(spec),
+            From = from,
+            Packages = Packages(spec, null, []),
+            Target = TargetPlan.None,
+        };
+        return await WithTargetAsync(spec, plan, SpecFolder.Of(spec.Values!.File), null, cancellationToken);
+    }
+
+    private async Task<AppliancePlan> WholeAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
         MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
         Setting<long> bytes = spec.DiskBytes ?? config.Get<long>("disk.size") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing");
@@ -31,7 +53,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
             OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
             SecurityMirror = mirrors.Security,
-            Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
+            Hostname = HostnameOf(spec),
             Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
@@ -46,19 +68,26 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             RootPasswordHash = await RootAsync(spec, secrets, cancellationToken),
             Lock = spec.Lock,
         };
-        if (spec.Values is null)
-        {
-            return plan;
-        }
+        return spec.Values is null ? plan : await WithTargetAsync(spec, plan, folder, secrets, cancellationToken);
+    }
 
-        var target = new TargetPlanner(spec.Values, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
+    private async Task<AppliancePlan> WithTargetAsync(
+        ApplianceSpec spec, AppliancePlan plan, SpecFolder folder, SecretSource? secrets, CancellationToken cancellationToken)
+    {
+        var target = new TargetPlanner(spec, folder, secrets ?? new SecretSource(folder, environment, spec.Answered),
+            () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
         return plan with
         {
             Target = await target.PlanAsync(plan, cancellationToken),
-            Packages = Packages(spec, user.Value, target.Needs),
-            SpecFiles = folder.Taken,
+            Packages = Packages(spec, plan.From is null ? plan.User.Value : null, [.. target.Needs.Where(need => !IsInstalledBelow(plan, need.Package))]),
+            SpecFiles = [.. spec.Parts, .. folder.Taken],
         };
     }
+
+    private static bool IsInstalledBelow(AppliancePlan plan, string package) =>
+        plan.Below.Any(below => below.Packages.Value.Select(PackageWish.Parse).Any(wish => wish.Name == package && !wish.Remove));
+
+    private static Setting<string> HostnameOf(ApplianceSpec spec) => spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name"));
 
     private static Setting<string> Locked(Setting<ApplianceLock> locked, Setting<string>? wanted)
     {

@@ -1,4 +1,5 @@
 using Virtigo.Environments.Steps;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Machines;
