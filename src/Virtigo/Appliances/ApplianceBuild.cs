@@ -3,7 +3,6 @@ using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
-using Virtigo.Installers;
 using Virtigo.Installers.Debian;
 using Virtigo.Machines;
 using DiskFormat = Virtigo.Hypervisors.DiskFormat;
@@ -89,7 +88,23 @@ internal sealed class ApplianceBuild(
 
     private Accelerator Chosen => options.Accelerator == Accelerator.Auto ? _accelerator!.Accelerator : options.Accelerator;
 
+    /// <summary>
+    /// Boots the image. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
+    /// </summary>
     private async Task<BootReport> BootAsync(string sockets, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await BootOnceAsync(sockets, cancellationToken);
+        }
+        catch (VirtigoException crash) when (crash.GuestCrashed && Chosen == Accelerator.Tcg)
+        {
+            log.Note($"{crash.Message} It is emulated, and emulation may be the cause: it boots once more.");
+            return await BootOnceAsync(sockets, cancellationToken);
+        }
+    }
+
+    private async Task<BootReport> BootOnceAsync(string sockets, CancellationToken cancellationToken)
     {
         string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
         await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
