@@ -57,11 +57,12 @@ internal sealed class PlanArchives
     public static async Task<IReadOnlyList<ArchiveSource>> SourcesAsync(Pool pool, AppliancePlan plan, CancellationToken cancellationToken)
     {
         string codename = plan.Release.Value;
+        DebianRelease known = DebianRelease.Of(codename);
         var sources = new List<ArchiveSource>
         {
             Own(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
             Own(plan.Mirror.Value, $"{codename}-updates", plan.OtherMirrors.Value),
-            Own(plan.SecurityMirror.Value, $"{codename}-security", null),
+            Own(plan.SecurityMirror.Value, known.SecuritySuite, null),
         };
         if (plan.Target.Choices.Backports is { } backports)
         {
@@ -81,7 +82,7 @@ internal sealed class PlanArchives
 
         // The distribution's own suites are the same on every mirror.
         ArchiveSource Own(Uri mirror, string suite, IReadOnlyList<Uri>? others) =>
-            new(mirror, suite, [Main], others) { Pinned = Pin(plan.Lock, suite, archive: null) };
+            new(mirror, suite, [Main], others, known.Keyring) { Pinned = Pin(plan.Lock, suite, archive: null) };
     }
 
     private static string? Pin(Setting<ApplianceLock>? locked, string suite, Uri? archive) => locked is null ? null
