@@ -46,12 +46,17 @@ internal sealed partial class SpecComposer(SpecFolder folder, SpecProblems probl
     public static string Bare(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
 
     /// <summary>Composes the spec that a text says.</summary>
-    /// <param name="spec">The text's keys.</param>
+    /// <param name="spec">The text's keys, without a matrix.</param>
     /// <param name="file">The text's file, for messages.</param>
     /// <param name="given">Values for variables, which replace those that are written.</param>
     public ComposedSpec Compose(YamlMap spec, string file, IReadOnlyDictionary<string, string> given)
     {
         _open.Add(Path.GetFileName(file));
+        if (spec.Find(SpecKeys.Matrix) is { } matrix)
+        {
+            problems.Add(matrix, "matrix: only the spec that is built has one: no file that it includes or builds on, and no machine of an environment");
+        }
+
         Dictionary<string, string> variables = VariablesOf(spec, given);
         var own = new YamlMap([.. spec.Entries.Where(entry => !SpecKeys.IsComposing(entry.Key.Value)).Select(entry => (entry.Key, Fill(entry.Value, variables)))],
             spec.Line, spec.Column) { File = spec.File };

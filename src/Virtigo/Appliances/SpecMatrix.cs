@@ -45,7 +45,8 @@ internal static class SpecMatrix
             return [];
         }
 
-        SpecVariant[] variants = [.. Combine(new SpecVariant(spec, given, ""), axes)];
+        YamlMap without = spec with { Entries = [.. spec.Entries.Where(entry => entry.Key.Value != SpecKeys.Matrix)] };
+        SpecVariant[] variants = [.. Combine(new SpecVariant(without, given, ""), axes)];
         if (variants.GroupBy(variant => variant.Suffix).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             problems.Add(spec.Find(SpecKeys.Matrix)!, $"matrix: two of its appliances would have the same name, which ends in {SpecProblems.Quote(twice.Key)}");

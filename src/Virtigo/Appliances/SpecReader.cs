@@ -58,21 +58,22 @@ internal static class SpecReader
         ComposedSpec composed = new SpecComposer(folder, problems).Compose(variant.Map, problems.File, variant.Variables);
         Setting<string> name = variant.Suffix.Length == 0 ? named
             : CheckedName($"{named.Value}-{variant.Suffix}")! with { Origin = new Origin(OriginKind.Derived, $"{named.Origin}, and the values of its matrix") };
-        ApplianceSpec spec = Make(composed, name, problems, yaml);
+        ApplianceSpec spec = Make(composed, SpecKeys.All, "a spec", _ => name, problems, yaml);
         problems.ThrowIfAny(SchemaHint);
         return spec.Reading(folder.Taken, inMatrix: variant.Suffix.Length > 0);
     }
 
-    private static ApplianceSpec Make(ComposedSpec composed, Setting<string> named, SpecProblems problems, string yaml)
+    private static ApplianceSpec Make(
+        ComposedSpec composed, IReadOnlyList<SpecKey> keys, string what, Func<SettingValues, Setting<string>> name, SpecProblems problems, string yaml)
     {
         var values = new SettingValues(problems.File, OriginKind.Spec);
-        BindMap(composed.Map, SpecKeys.All, "a spec", values, problems);
+        BindMap(composed.Map, keys, what, values, problems);
         CheckAccounts(values, problems);
-        ApplianceSpec spec = Make(named, values, values.Redact(yaml, SpecKeys.All));
+        ApplianceSpec spec = Make(name(values), values, values.Redact(yaml, keys));
         spec.Variables = composed.Variables;
         if (composed.From is { } from)
         {
-            spec.From = new(Make(from, NameOfFile(from.File), problems, ""), values.OriginAt(composed.FromPlace!));
+            spec.From = new(Make(from, SpecKeys.All, "a spec", _ => NameOfFile(from.File), problems, ""), values.OriginAt(composed.FromPlace!));
         }
 
         return spec;
@@ -85,10 +86,9 @@ internal static class SpecReader
     /// <param name="problems">What is wrong is added here; the result is of use only if nothing was.</param>
     public static ApplianceSpec FromMap(YamlMap map, IReadOnlyList<SpecKey> keys, Func<IReadOnlyList<string>, Setting<string>> name, SpecProblems problems)
     {
-        var values = new SettingValues(problems.File, OriginKind.Spec);
-        BindMap(map, keys, "a machine", values, problems);
-        CheckAccounts(values, problems);
-        return Make(name(values.Get<IReadOnlyList<string>>("packages")?.Value ?? []), values, redactedText: "");
+        SpecFolder folder = SpecFolder.Of(problems.File);
+        ComposedSpec composed = new SpecComposer(folder, problems).Compose(map, problems.File, new Dictionary<string, string>());
+        return Make(composed, keys, "a machine", values => name(values.Texts("packages")), problems, "").Reading(folder.Taken, inMatrix: false);
     }
 
     private static ApplianceSpec Make(Setting<string> named, SettingValues values, string redactedText) =>

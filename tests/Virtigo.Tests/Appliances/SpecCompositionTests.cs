@@ -87,6 +87,7 @@ public sealed class SpecCompositionTests : IDisposable
     [InlineData("include: [{a: b}]", "web.yml:1:11: include: expected the name of a file")]
     [InlineData("from: [a, b]", "web.yml:1:7: from: expected the name of a file")]
     [InlineData("include: child.yml", "child.yml:1:7: from: a file that is included cannot build on another")]
+    [InlineData("from: varied.yml", "varied.yml:1:9: matrix: only the spec that is built has one")]
     [InlineData("include: list.yml", "list.yml:1:1: expected keys of a spec")]
     public void Files_come_from_the_folder_of_the_spec_and_never_from_themselves(string yaml, string expected)
     {
@@ -94,6 +95,7 @@ public sealed class SpecCompositionTests : IDisposable
         Write("child.yml", "from: base.yml\n");
         Write("base.yml", "");
         Write("list.yml", "- a\n");
+        Write("varied.yml", "matrix: {release: [bookworm, trixie]}\n");
         Assert.Contains(expected, Refused(yaml + "\n"));
     }
 
