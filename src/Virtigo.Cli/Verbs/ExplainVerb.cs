@@ -43,6 +43,12 @@ internal static class ExplainVerb
 
         Table.Write(run.Host.Data, [.. values.Select(value => (IReadOnlyList<string>)[value.Key, value.Shown, value.Origin.ToString()])]);
         run.Data($"\nfingerprint {plan.Fingerprint}");
+        if (ApplianceBuilder.WhyNotShared(plan) is { } reason)
+        {
+            run.Data($"saved installer never: {reason}, so every build installs from the beginning");
+            return;
+        }
+
         run.Data(string.Create(CultureInfo.InvariantCulture, $"saved installer {(saved is null
             ? "none yet of this way; the next build saves one"
             : $"of {saved:yyyy-MM-dd HH:mm} UTC, gone on from while the archive has nothing newer")}"));

@@ -80,6 +80,13 @@ internal sealed class ApplianceBuild(
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
         DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
+        if (InstallWay.NotShared(plan) is { } reason)
+        {
+            log.Note($"Installs from the beginning, and saves no installer for others: {reason}.");
+            await InstallWholeAsync(proxy, choices, sockets, cancellationToken);
+            return;
+        }
+
         string way = InstallWay.Of(plan);
         string key = InstallWay.Key(way, archives, installer, await GuestPlatform.OfAsync(hypervisor, Chosen, cancellationToken));
         using InstallPointTurn turn = await new InstallPointStore(paths).EnterAsync(
@@ -104,10 +111,29 @@ internal sealed class ApplianceBuild(
             await turn.KeepAsync(new InstallPoint(key, way, clock.GetUtcNow(), proxy.Records), draft.DiskPath, draft.Directory, cancellationToken);
         }
 
-        await install.RunAsync(GoingOn(job, choices, turn), cancellationToken);
+        await install.RunAsync(GoingOn(job, choices, turn.StatePath, turn.Dispose), cancellationToken);
         log.Installed();
         await estimator.LearnAsync(watcher.Timings, cancellationToken);
         File.Delete(job.InitrdPath);
+    }
+
+    private async Task InstallWholeAsync(ArchiveProxy proxy, DebianChoices choices, string sockets, CancellationToken cancellationToken)
+    {
+        InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
+        InstallWatcher watcher = await WatcherAsync(estimator, InstallStage.Components, cancellationToken);
+        InstallJob job = await JobAsync(choices, sockets, cancellationToken);
+        try
+        {
+            await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
+            await new DebianInstall(hypervisor, proxy, watcher).RunAsync(GoingOn(job, choices, null, () => { }), cancellationToken);
+        }
+        finally
+        {
+            File.Delete(job.InitrdPath);
+        }
+
+        log.Installed();
+        await estimator.LearnAsync(watcher.Timings, cancellationToken);
     }
 
     private async Task<InstallWatcher> WatcherAsync(InstallEstimator estimator, InstallStage first, CancellationToken cancellationToken)
@@ -138,7 +164,7 @@ internal sealed class ApplianceBuild(
     {
         string initrd = Path.Combine(draft.Directory, "initrd");
         string preseed = PreseedWriter.Write(DebianAnswers.Shared(choices), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), cancellationToken);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value), cancellationToken);
         return new InstallJob
         {
             Name = plan.Name.Value,
@@ -156,17 +182,17 @@ internal sealed class ApplianceBuild(
     }
 
     /// <summary>The same guest, as it goes on to the end with what is the appliance's own.</summary>
-    private InstallJob GoingOn(InstallJob job, DebianChoices choices, InstallPointTurn turn)
+    private InstallJob GoingOn(InstallJob job, DebianChoices choices, string? state, Action begun)
     {
         string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         string preseed = PreseedWriter.Write(DebianAnswers.Own(choices), redact: false);
         return job with
         {
-            SavedState = turn.StatePath,
+            SavedState = state,
             OwnPart = token =>
             {
                 // The guest has its state by now: others may go on from it.
-                turn.Dispose();
+                begun();
                 return InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token);
             },
             Marker = InstallHooks.Marker(nonce),
@@ -195,7 +221,7 @@ internal sealed class ApplianceBuild(
                 Disks = [new GuestDisk(overlay, DiskFormat.Qcow2) { Unsafe = true }],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(draft.Directory, BootLogName) }],
             },
-            _accelerator!.Speed, cancellationToken);
+            _accelerator!.Speed, plan.Disk.Value.Passphrase, cancellationToken);
         File.Delete(overlay);
         return report;
     }
@@ -285,7 +311,7 @@ internal sealed class ApplianceBuild(
 
     private string[] Secrets =>
     [
-        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
+        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash, plan.Disk.Value.Passphrase?.Reveal() }.OfType<string>(),
         .. plan.Target.Choices.Users.Select(user => user.PasswordHash).OfType<string>(),
         .. plan.Target.Choices.Debconf.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
     ];

@@ -61,7 +61,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         await Task.WhenAll(plan.Machines.Zip(environment.Machines).Select(async pair =>
         {
             (MachinePlan what, Machine machine) = pair;
-            await ImageStore.CreateOverlayAsync(what.Image, environment.Folder.Disk(what), cancellationToken);
+            await ImageStore.CreateOverlayAsync(what.Image, what.LargerDisk, environment.Folder.Disk(what), cancellationToken);
             await machine.StartAsync(cancellationToken);
             await machine.WaitUntilReadyAsync(cancellationToken);
             log.Progress("boot", null, $"{what.Name} answers");

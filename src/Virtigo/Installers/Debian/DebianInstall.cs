@@ -103,7 +103,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         }
     }
 
-    /// <summary>Installs to the end.</summary>
+    /// <summary>Installs to the end. One that does not go on from a saved state is given its own part when it waits for that.</summary>
     /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
     /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
     public async Task<GuestExit> RunAsync(InstallJob job, CancellationToken cancellationToken)
@@ -112,15 +112,17 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
         Stream log = guest.OpenSerial(LogPort);
         Task<bool> marker = FindAsync(log, job.Marker ?? "", cancellationToken);
+        Task<bool> waiting = job.SavedState is null ? FindAsync(guest.OpenSerial(LogPort), InstallHooks.Waiting, cancellationToken) : Task.FromResult(true);
+        Task<InstallFailure?> watching = WatchAsync(guest, cancellationToken);
         try
         {
-            if (job.OwnPart is { } own)
+            if (job.OwnPart is { } own && await Task.WhenAny(waiting, watching) == waiting && await waiting)
             {
                 proxy.HandOut(InstallHooks.OwnPath, await own(cancellationToken));
                 await log.WriteAsync(Encoding.ASCII.GetBytes(InstallHooks.GoOn), cancellationToken);
             }
 
-            if (await WatchAsync(guest, cancellationToken) is { } failure)
+            if (await watching is { } failure)
             {
                 throw failure.ToException();
             }
@@ -131,7 +133,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await ((Task)marker).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(marker, waiting, watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
