@@ -11,7 +11,7 @@ internal static class DiskUnlock
 
     private static readonly byte[] s_end = Encoding.ASCII.GetBytes(": ");
 
-    // It asks three times; whatever asks more often does not want to know.
+    // Three for each boot, and more boots than anybody waits for.
     private const int MostAnswers = 50;
     private const int LongestName = 256;
 

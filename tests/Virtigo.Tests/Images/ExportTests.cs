@@ -94,7 +94,7 @@ public sealed class ExportTests : IDisposable
         VirtigoException wrong = await Assert.ThrowsAsync<VirtigoException>(
             () => _test.Store.ExportAsync(image, path, new ExportOptions { DiskBytes = 1 << 20 }, null, Token));
         Assert.Equal(FailureKind.Usage, wrong.Kind);
-        Assert.Contains("A disk of 1 MiB is too small: that of the image a has 8 MiB.", wrong.Message, StringComparison.Ordinal);
+        Assert.Contains("A disk of 1 MiB is too small: that of the image web has 8 MiB.", wrong.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(path));
         await Assert.ThrowsAsync<VirtigoException>(() => ImageStore.CreateOverlayAsync(image, 1 << 20, path, Token));
     }

@@ -67,7 +67,7 @@ internal static class DiskGrowth
 
         """;
 
-    /// <summary>Less than this many sectors of 512 bytes are not worth a new partition table: 64 MiB.</summary>
+    /// <summary>Less than 131072 sectors of 512 bytes, 64 MiB, are not worth a new partition table.</summary>
     private const string AtBoot = """
         #!/bin/sh
         if [ "$1" = prereqs ]; then exit 0; fi
