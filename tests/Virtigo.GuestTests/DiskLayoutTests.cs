@@ -1,7 +1,6 @@
 using Virtigo.Environments;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
-using Virtigo.Machines;
 using Xunit;
 
 namespace Virtigo.GuestTests;
