@@ -5,6 +5,11 @@ using Virtigo.Machines;
 
 namespace Virtigo.GuestTests;
 
+/// <summary>What is said of the disk of a copy that is not as its image's.</summary>
+/// <param name="Bytes">Its size in bytes; null for the image's.</param>
+/// <param name="Passphrase">What opens it; null when nothing need.</param>
+public sealed record BootedDisk(long? Bytes, string? Passphrase);
+
 /// <summary>A booted machine on a throw-away copy of a disk, driven through its agent.</summary>
 public sealed class BootedCopy : IAsyncDisposable
 {
@@ -13,6 +18,7 @@ public sealed class BootedCopy : IAsyncDisposable
     private readonly WorkFolder _work;
     private readonly IDisposable _place;
     private readonly GuestAgent _agent;
+    private Task _unlocking = Task.CompletedTask;
 
     private BootedCopy(IGuest guest, SocketFolder sockets, WorkFolder work, IDisposable place)
     {
@@ -21,12 +27,13 @@ public sealed class BootedCopy : IAsyncDisposable
     }
 
     public static async Task<BootedCopy> StartAsync(
-        IHypervisor hypervisor, HostPaths paths, string disk, string? network, FirmwareKind firmware, IDisposable place, CancellationToken cancellationToken)
+        IHypervisor hypervisor, HostPaths paths, string disk, string? network, FirmwareKind firmware, IDisposable place, BootedDisk? larger,
+        CancellationToken cancellationToken)
     {
         SocketFolder sockets = SocketFolder.Create(paths);
         WorkFolder work = WorkFolder.Create(paths, "test");
         string overlay = Path.Combine(work.Path, "overlay.qcow2");
-        await QemuImage.CreateOverlayAsync(disk, overlay, cancellationToken);
+        await QemuImage.CreateOverlayAsync(disk, larger?.Bytes, overlay, cancellationToken);
         IGuest guest = await hypervisor.StartAsync(
             new GuestConfig
             {
@@ -40,7 +47,12 @@ public sealed class BootedCopy : IAsyncDisposable
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
             },
             cancellationToken);
-        var machine = new BootedCopy(guest, sockets, work, place);
+        var machine = new BootedCopy(guest, sockets, work, place)
+        {
+            _unlocking = larger?.Passphrase is { } passphrase
+                ? DiskUnlock.AnswerAsync(guest.OpenSerial("console"), new Passphrase(passphrase, ""), TimeProvider.System, cancellationToken)
+                : Task.CompletedTask,
+        };
         await machine._agent.WaitAsync(cancellationToken);
         await machine.ShellAsync("systemctl is-system-running --wait", cancellationToken);
         return machine;
@@ -59,6 +71,7 @@ public sealed class BootedCopy : IAsyncDisposable
     {
         _agent.Dispose();
         await _guest.DisposeAsync();
+        await _unlocking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _work.Dispose();
         _sockets.Dispose();
         _place.Dispose();

@@ -1,3 +1,4 @@
+using Virtigo.Environments;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Xunit;
@@ -8,6 +9,8 @@ namespace Virtigo.GuestTests;
 [Trait(Tiers.Name, Tiers.Thorough)]
 public sealed class DiskLayoutTests(Lab lab) : IDisposable
 {
+    private const string Passphrase = "it's $HOME \"or\" #1 here";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-disks");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -53,5 +56,77 @@ public sealed class DiskLayoutTests(Lab lab) : IDisposable
             /boot/efi/EFI/debian/shimx64.efi
             """, await machine.ShellAsync("find /boot/efi -iname 'BOOTX64.EFI' -o -name 'shimx64.efi' -o -path '*debian/grubx64.efi' | sort", Cancel));
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
+    }
+
+    [Fact]
+    public async Task An_encrypted_disk_opens_with_its_passphrase_which_is_nowhere_and_grows_with_the_machines_disk()
+    {
+        (_, StoredImage image) = await BuildEncryptedAsync();
+        Assert.DoesNotContain(Passphrase, await File.ReadAllTextAsync(Path.Combine(image.Directory, "manifest.json"), Cancel), StringComparison.Ordinal);
+
+        await using BootedCopy machine = await lab.BootAsync(image.DiskPath, firmware: FirmwareKind.Uefi, larger: new BootedDisk(10L << 30, Passphrase));
+        Assert.Equal("""
+            /dev/mapper/system-root lvm
+            /dev/mapper/vda3_crypt crypt
+            /dev/vda3 part
+            /dev/vda disk
+            """, await machine.ShellAsync("lsblk -nrspo NAME,TYPE /dev/mapper/system-root", Cancel));
+        Assert.Equal("2", await machine.ShellAsync("cryptsetup luksDump /dev/vda3 | sed -n 's/^Version:[[:space:]]*//p'", Cancel));
+
+        // Of 10 GiB, the boot loader, /boot, swap and /home take less than 2.5.
+        string size = await machine.ShellAsync("findmnt -bnro SIZE /", Cancel);
+        Assert.InRange(long.Parse(size, System.Globalization.CultureInfo.InvariantCulture), (long)(7.5 * (1L << 30)), 10L << 30);
+        Assert.Equal("fine", await machine.ShellAsync("systemctl restart virtigo-grow && sfdisk --verify /dev/vda >/dev/null 2>&1 && echo fine", Cancel));
+        Assert.Equal(size, await machine.ShellAsync("findmnt -bnro SIZE /", Cancel));
+        Assert.Equal("btrfs rw,nodev,noatime", (await machine.ShellAsync("findmnt -nro FSTYPE,OPTIONS /home", Cancel))[..22]);
+
+        Assert.Contains("allow_discards", await machine.ShellAsync("dmsetup table vda3_crypt", Cancel), StringComparison.Ordinal);
+        Assert.StartsWith("/: ", await machine.ShellAsync("fstrim --verbose /", Cancel), StringComparison.Ordinal);
+        Assert.Equal("enabled", await machine.ShellAsync("systemctl is-enabled fstrim.timer", Cancel));
+
+        // The machine's journal has this command.
+        string hidden = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(Passphrase));
+        Assert.Equal("", await machine.ShellAsync($"echo {hidden} | base64 -d | grep -rlF --binary-files=text -f - /etc /boot /root /srv /tmp /usr/local /var", Cancel));
+        Assert.DoesNotContain(Passphrase, machine.ConsoleLog, StringComparison.Ordinal);
+        Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
+    }
+
+    [Fact]
+    public async Task A_machine_of_an_environment_opens_its_disk_at_every_boot()
+    {
+        (string spec, _) = await BuildEncryptedAsync();
+        string file = Path.Combine(_folder.FullName, "locked.yml");
+        await File.WriteAllTextAsync(file, $"machines: {{vault: {{appliance: {Path.GetFileName(spec)}, disk-size: 10GiB}}}}\n", Cancel);
+        using IDisposable places = await lab.AllPlacesAsync();
+        using EnvironmentSnapshot ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: Cancel);
+        await using VirtualEnvironment fork = await ready.ForkAsync(Cancel);
+        Assert.Contains("crypt", await fork["vault"].RunAsync("dmsetup table vda3_crypt", Cancel), StringComparison.Ordinal);
+        Assert.Equal("10G", (await fork["vault"].RunAsync("lsblk -ndro SIZE /dev/vda", Cancel)).Trim());
+        await fork["vault"].RebootAsync(Cancel);
+        Assert.Contains("crypt", await fork["vault"].RunAsync("dmsetup table vda3_crypt", Cancel), StringComparison.Ordinal);
+        Assert.DoesNotContain(Passphrase, fork["vault"].ConsoleTail(10_000), StringComparison.Ordinal);
+    }
+
+    private async Task<(string Spec, StoredImage Image)> BuildEncryptedAsync()
+    {
+        Environment.SetEnvironmentVariable("VIRTIGO_TEST_PASSPHRASE", Passphrase);
+        string spec = Path.Combine(_folder.FullName, "crypt.yml");
+        await File.WriteAllTextAsync(spec, """
+            packages: [curl]
+            firmware: uefi
+            disk:
+              size: 6GiB
+              encrypt: env:VIRTIGO_TEST_PASSPHRASE
+              grow: true
+              filesystem: xfs
+              swap: 256MiB
+              mounts:
+                - {path: /home, size: 512MiB, filesystem: btrfs, options: [noatime, nodev]}
+            """, Cancel);
+        using IDisposable place = await lab.PlaceAsync();
+        CommandResult result = await lab.RunAsync("build", spec);
+        Assert.True(result.ExitCode == 0, result.People);
+        Assert.DoesNotContain(Passphrase, result.People, StringComparison.Ordinal);
+        return (spec, new ImageStore(lab.Paths).Find("crypt"));
     }
 }

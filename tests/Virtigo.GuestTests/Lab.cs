@@ -134,12 +134,12 @@ public sealed class Lab : IDisposable
     })!;
 
     /// <summary>A machine on a throw-away copy of a disk.</summary>
-    public async Task<BootedCopy> BootAsync(string disk, string? network = null, FirmwareKind firmware = FirmwareKind.Bios)
+    public async Task<BootedCopy> BootAsync(string disk, string? network = null, FirmwareKind firmware = FirmwareKind.Bios, BootedDisk? larger = null)
     {
         IDisposable place = await PlaceAsync();
         var hypervisor = new QemuHypervisor(Paths);
         await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
-        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, Cancel);
+        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, larger, Cancel);
     }
 
     private static string Required(string variable) => Environment.GetEnvironmentVariable(variable)

@@ -63,7 +63,7 @@ public sealed class NamedFailureTests(Lab lab)
         using WorkFolder work = WorkFolder.Create(lab.Paths, "test");
         string preseed = PreseedWriter.Write([.. DebianAnswers.Shared(plan.ToDebianChoices()).Where(keep)], redact: false);
         string initrd = Path.Combine(work.Path, "initrd");
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), Cancel);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value), Cancel);
         string disk = Path.Combine(work.Path, "disk.qcow2");
         await QemuImage.CreateAsync(disk, plan.DiskBytes.Value, Cancel);
         var watcher = new InstallWatcher(new InstallWatcherOptions

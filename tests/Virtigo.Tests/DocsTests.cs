@@ -186,8 +186,8 @@ public sealed partial class DocsTests : IDisposable
             FindHostMirror = () => new HostMirror(new Uri("http://mirror.example/debian"), "/etc/apt/sources.list:1"),
             FindHostSecurityMirror = () => new HostMirror(new Uri("http://mirror.example/debian-security"), "/etc/apt/sources.list:2"),
             SshDirectory = keys,
-            Variable = _ => "secret",
-            Ask = (_, _) => Task.FromResult<string?>("secret"),
+            Variable = _ => "secret words",
+            Ask = (_, _) => Task.FromResult<string?>("secret words"),
             AgentKeys = _ => Task.FromResult<IReadOnlyList<string>>([SshKey]),
         };
     }

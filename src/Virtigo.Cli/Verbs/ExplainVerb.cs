@@ -44,6 +44,12 @@ internal static class ExplainVerb
 
         Table.Write(run.Host.Data, [.. values.Select(value => (IReadOnlyList<string>)[value.Key, value.Shown, value.Origin.ToString()])]);
         run.Data($"\nfingerprint {plan.Fingerprint}");
+        if (ApplianceBuilder.WhyNotShared(plan) is { } reason)
+        {
+            run.Data($"saved installer never: {reason}, so every build installs from the beginning");
+            return;
+        }
+
         run.Data("saved installer " + saved switch
         {
             null => "none yet of this way; the next build saves one",

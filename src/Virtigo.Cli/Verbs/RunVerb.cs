@@ -11,6 +11,9 @@ namespace Virtigo.Cli.Verbs;
 /// <summary><c>virtigo run</c>: a throw-away copy of an image with its serial console on this terminal.</summary>
 internal static class RunVerb
 {
+    /// <summary>The variable with the passphrase of an encrypted image, for a run where nobody types it.</summary>
+    public const string PassphraseVariable = "VIRTIGO_DISK_PASSPHRASE";
+
     public static Verb Make(GlobalOptions options, CliHost host)
     {
         Argument<string> which = ImagesVerb.Argument(host);
@@ -29,7 +32,16 @@ internal static class RunVerb
             StoredImage image = new ImageStore(host.Paths).Find(run.Value(which)!);
             var how = new RunOptions { Accelerator = Accelerators.Of(run.Value(accelerator)), Cpus = run.Value(cpus) };
             await using ImageRun machine = await ImageRun.StartAsync(host.Paths, new QemuHypervisor(host.Paths), image, how, cancellationToken);
+            using var unlock = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task unlocking = Environment.GetEnvironmentVariable(PassphraseVariable) is { Length: > 0 } passphrase && ImageRun.IsEncrypted(image)
+                ? machine.UnlockAsync(passphrase, unlock.Token)
+                : Task.CompletedTask;
             run.People($"A throw-away copy of {image.Name} {ImagesVerb.Short(image.Key)}: nothing it writes is kept. Ctrl-] leaves.");
+            if (ImageRun.IsEncrypted(image) && unlocking.IsCompleted)
+            {
+                run.People($"Its disk is encrypted: type the passphrase when it asks, or run it with {PassphraseVariable} set.");
+            }
+
             if (run.Value(root))
             {
                 run.People("Its console is logged in as root as soon as its agent answers.");
@@ -39,7 +51,15 @@ internal static class RunVerb
                 run.People($"Nobody has a password in it. To log in as root: virtigo run {run.Value(which)} --root");
             }
 
-            return await TalkAsync(run, machine, run.Value(root), cancellationToken);
+            try
+            {
+                return await TalkAsync(run, machine, run.Value(root), cancellationToken);
+            }
+            finally
+            {
+                await unlock.CancelAsync();
+                await unlocking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         });
         return verb;
     }

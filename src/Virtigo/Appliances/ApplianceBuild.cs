@@ -121,7 +121,7 @@ internal sealed class ApplianceBuild(
                 Disks = [new GuestDisk(overlay, DiskFormat.Qcow2) { Unsafe = true }],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(draft.Directory, BootLogName) }],
             },
-            _accelerator!.Speed, cancellationToken);
+            _accelerator!.Speed, plan.Disk.Value.Passphrase, cancellationToken);
         File.Delete(overlay);
         return report;
     }
@@ -211,7 +211,7 @@ internal sealed class ApplianceBuild(
 
     private string[] Secrets =>
     [
-        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
+        .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash, plan.Disk.Value.Passphrase?.Reveal() }.OfType<string>(),
         .. plan.Parts.SelectMany(part => part.Target.Choices.Users).Select(user => user.PasswordHash).OfType<string>(),
         .. plan.Parts.SelectMany(part => part.Target.Choices.Debconf).Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
     ];

@@ -96,6 +96,14 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// <summary>The settings, by their keys, in which two plans must be equal for one to go on from the installer that the other saved.</summary>
     public static IReadOnlyList<string> SharedSettings => InstallWay.Settings;
 
+    /// <summary>Why a build of this plan saves no installer and goes on from none, as the rest of a sentence; null when it does.</summary>
+    /// <param name="plan">The plan.</param>
+    public static string? WhyNotShared(AppliancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return InstallWay.NotShared(plan);
+    }
+
     /// <summary>The saved installer that a build of this plan may go on from; null when there is none.</summary>
     /// <param name="plan">The plan.</param>
     public SavedInstaller? SavedInstall(AppliancePlan plan)

@@ -54,21 +54,39 @@ internal sealed class ApplianceInstall(
     /// <exception cref="VirtigoException">The install failed.</exception>
     public async Task<IReadOnlyList<ProxyRecord>> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<string> keys = InstallWay.Keys(plan, archives, installer, await GuestPlatform.OfAsync(hypervisor, Accelerator, cancellationToken));
         _estimator = await InstallEstimator.LoadAsync(paths, Accelerator, Speed, cancellationToken);
         InstallJob job = await JobAsync(cancellationToken);
-        using (InstallPointTurn turn = await ReachAsync(keys, keys.Count - 1, job, cancellationToken))
+        try
         {
-            await TakeAsync(turn, keys.Count - 1, cancellationToken);
-            await Installer().RunAsync(GoingOn(job, keys.Count - 1, turn), cancellationToken);
+            await (InstallWay.NotShared(plan) is { } reason ? WholeAsync(job, reason, cancellationToken) : ByPointsAsync(job, cancellationToken));
+        }
+        finally
+        {
+            // Its answers may hold secrets.
+            File.Delete(job.InitrdPath);
         }
 
         await _estimator.LearnAsync(_watcher!.Timings, cancellationToken);
-        File.Delete(job.InitrdPath);
         return Fetched;
     }
 
     private IReadOnlyList<ProxyRecord> Fetched => [.. _fetchedBefore, .. proxy.Records];
+
+    private async Task WholeAsync(InstallJob job, string reason, CancellationToken cancellationToken)
+    {
+        log.Note($"Installs from the beginning, and saves no installer for others: {reason}.");
+        await WatchFromAsync(InstallStage.Components, cancellationToken);
+        await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+        await Installer().RunAsync(GoingOn(job, 0, null), cancellationToken);
+    }
+
+    private async Task ByPointsAsync(InstallJob job, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> keys = InstallWay.Keys(plan, archives, installer, await GuestPlatform.OfAsync(hypervisor, Accelerator, cancellationToken));
+        using InstallPointTurn turn = await ReachAsync(keys, keys.Count - 1, job, cancellationToken);
+        await TakeAsync(turn, keys.Count - 1, cancellationToken);
+        await Installer().RunAsync(GoingOn(job, keys.Count - 1, turn), cancellationToken);
+    }
 
     /// <summary>The turn at the point before a part, which is saved when this returns.</summary>
     private async Task<InstallPointTurn> ReachAsync(IReadOnlyList<string> keys, int part, InstallJob job, CancellationToken cancellationToken)
@@ -149,7 +167,7 @@ internal sealed class ApplianceInstall(
     {
         string initrd = Path.Combine(Folder, "initrd");
         string preseed = PreseedWriter.Write(DebianAnswers.Shared(await ChoicesAsync(_parts[0])), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), cancellationToken);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value), cancellationToken);
         return new InstallJob
         {
             Name = plan.Name.Value,
@@ -169,19 +187,19 @@ internal sealed class ApplianceInstall(
     private async Task<DebianChoices> ChoicesAsync(AppliancePlan part) =>
         part.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
 
-    /// <summary>The same guest, as it goes on from what was saved with what a part of the appliance is.</summary>
-    private InstallJob GoingOn(InstallJob job, int part, InstallPointTurn turn)
+    /// <summary>The same guest, as it goes on with what a part of the appliance is: from what was saved, if anything was.</summary>
+    private InstallJob GoingOn(InstallJob job, int part, InstallPointTurn? turn)
     {
         string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         DebianChoices choices = _parts[part].ToDebianChoices();
         bool more = part < _parts.Count - 1;
         return job with
         {
-            SavedState = turn.StatePath,
+            SavedState = turn?.StatePath,
             OwnPart = token =>
             {
                 // The guest has its state by now: others may go on from it.
-                turn.Dispose();
+                turn?.Dispose();
                 return InstallHooks.PackAsync(
                     part == 0
                         ? InstallHooks.Own(choices, PreseedWriter.Write(DebianAnswers.Own(choices), redact: false), nonce, more)

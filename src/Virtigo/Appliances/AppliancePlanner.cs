@@ -1,3 +1,4 @@
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Appliances;
@@ -23,6 +24,12 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     /// <summary>The plan of what a spec adds; everything else is as in the plan it builds on.</summary>
     private async Task<AppliancePlan> LayerAsync(ApplianceSpec spec, Setting<AppliancePlan> from, CancellationToken cancellationToken)
     {
+        if (InstallWay.NotShared(from.Value) is { } reason)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{from.Origin}: from: nothing can build on {from.Value.Name.Value}, whose installer is never saved: {reason}.",
+                "Write include instead of from: then it is one appliance.");
+        }
+
         AppliancePlan plan = from.Value with
         {
             Name = spec.Name,
@@ -42,6 +49,9 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         Setting<FirmwareKind> firmware = DiskPlanner.Firmware(spec.Values, config);
         SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
         var secrets = new SecretSource(folder, environment, spec.Answered);
+        Setting<int> memory = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server");
+        Setting<Passphrase>? passphrase = await DiskPlanner.PassphraseAsync(spec.Values, config, secrets, memory,
+            async found => (await PasswordHasher.OpenAsync(environment.Paths, cancellationToken)).Digest(found, $"{spec.Name.Value}\0disk"), cancellationToken);
         Setting<ApplianceUser?> user = await UserAsync(spec, secrets, cancellationToken);
         var plan = new AppliancePlan
         {
@@ -58,8 +68,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
             Firmware = firmware,
-            Disk = DiskPlanner.Plan(spec.Values, config, firmware.Value, bytes),
-            MemoryMiB = spec.MemoryMiB ?? config.MemoryMiB ?? Default(SpecKeys.DefaultMemoryMiB, "enough for the installer and a small server"),
+            Disk = DiskPlanner.Plan(spec.Values, config, firmware.Value, bytes, passphrase),
+            MemoryMiB = memory,
             Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
             Locale = spec.Locale ?? config.Get<string>("locale") ?? Default(SpecKeys.DefaultLocale, "needs no generating"),
             TimeZone = KnownZone(spec.TimeZone ?? config.Get<string>("timezone") ?? Default(SpecKeys.DefaultTimeZone, "servers' clocks agree")),

@@ -67,8 +67,14 @@ public sealed record BuildOptions
     /// <param name="text">The text.</param>
     /// <returns>Bytes.</returns>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when it is none.</exception>
-    public static long ReadSize(string text) => ByteSize.TryParse(text, out long bytes) ? bytes
-        : throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(text)} is not a size: expected {ByteSize.Expected}.", "As in: --traffic-limit 2GiB");
+    public static long ReadSize(string text) => ReadSize(text, "--traffic-limit 2GiB");
+
+    /// <summary>Reads a size such as <c>2GiB</c>.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="example">How it is said rightly, for the message.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: it is none.</exception>
+    public static long ReadSize(string text, string example) => ByteSize.TryParse(text, out long bytes) ? bytes
+        : throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(text)} is not a size: expected {ByteSize.Expected}.", $"As in: {example}");
 }
 
 /// <summary>What a build led to.</summary>

@@ -111,6 +111,20 @@ public sealed class ImageRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Types a passphrase each time that the machine asks on its console for that of its disk, until it ends.</summary>
+    /// <param name="passphrase">The passphrase.</param>
+    /// <param name="cancellationToken">Ends it before.</param>
+    public Task UnlockAsync(string passphrase, CancellationToken cancellationToken) =>
+        DiskUnlock.AnswerAsync(_guest.OpenSerial(ConsoleName), new Passphrase(passphrase, ""), TimeProvider.System, cancellationToken);
+
+    /// <summary>Whether the image's disk is encrypted, so that it asks for its passphrase when it boots.</summary>
+    /// <param name="image">The image.</param>
+    public static bool IsEncrypted(StoredImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return image.Manifest.Plan.Any(value => value.Key == "disk layout" && value.Value.StartsWith(DiskPlanner.EncryptedMark, StringComparison.Ordinal));
+    }
+
     /// <summary>Waits until the machine's agent answers, then logs its serial console in as root, in this copy and until it boots again.</summary>
     /// <param name="size">The rows and columns of the terminal that shows the console, each 1 to 9999; null for 24 and 80.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -49,14 +49,20 @@ internal static class InstallWay
     private static DebianChoices Nameless(DebianChoices choices) =>
         choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
 
-    /// <summary>What decides the way, to hash.</summary>
+    /// <summary>
+    /// Why a plan's installer is never saved, as the rest of a sentence; null when it is. Who has what was saved could read its memory.
+    /// </summary>
+    public static string? NotShared(AppliancePlan plan) =>
+        plan.Disk.Value.Passphrase is null ? null : "its memory would hold the key of the encrypted disk";
+
+    /// <summary>What decides the way, to hash. Of secrets the plan's fingerprint has what tells them apart.</summary>
     public static IEnumerable<string> Parts(AppliancePlan plan) =>
     [
         Format.ToString(CultureInfo.InvariantCulture),
         plan.Architecture.Value,
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {answer.Value}"),
-        .. InstallHooks.Shared("", plan.Mirror.Value.Authority).Select(file => file.Text),
+        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
+        .. InstallHooks.Shared("", plan.Mirror.Value.Authority, plan.Disk.Value).Select(file => file.Text),
     ];
 }

@@ -62,6 +62,11 @@ internal static class PlanEncoding
         if (plan.Disk.Value != new DebianDisk())
         {
             Write("disk.layout", DiskPlanner.Describe(plan.Disk.Value));
+            if (plan.Disk.Value.Passphrase is { } passphrase)
+            {
+                Write("disk.encrypt", passphrase.Digest);
+            }
+
             Write("firmware", Firmwares.NameOf(plan.Disk.Value.Firmware));
         }
 

@@ -11,13 +11,19 @@ internal sealed class SecretSource(SpecFolder folder, PlannerEnvironment environ
     private const int MaxKeyFileBytes = 64 * 1024;
     private const int MaxKeys = 64;
 
+    /// <summary>The password itself: what is written, or what stands where <c>env:</c>, <c>file:</c> or <c>prompt:</c> says.</summary>
+    /// <inheritdoc cref="ResolveAsync(SecretText, string, string, Func{string, string?}, CancellationToken)"/>
+    public Task<SecretText> ResolveAsync(SecretText written, string place, string what, CancellationToken cancellationToken) =>
+        ResolveAsync(written, place, what, ValueChecks.Password, cancellationToken);
+
     /// <summary>The secret itself: what is written, or what stands where <c>env:</c>, <c>file:</c> or <c>prompt:</c> says.</summary>
     /// <param name="written">What the spec says.</param>
     /// <param name="place">Where it says so, for messages, which never show a secret.</param>
     /// <param name="what">What is asked for, for a prompt without words.</param>
+    /// <param name="check">Tells what is wrong with the secret itself.</param>
     /// <param name="cancellationToken">Ends the waiting for an answer.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: there is none.</exception>
-    public async Task<SecretText> ResolveAsync(SecretText written, string place, string what, CancellationToken cancellationToken)
+    public async Task<SecretText> ResolveAsync(SecretText written, string place, string what, Func<string, string?> check, CancellationToken cancellationToken)
     {
         string text = written.Reveal();
         (string? found, string source) = text switch
@@ -32,7 +38,7 @@ internal sealed class SecretSource(SpecFolder folder, PlannerEnvironment environ
             return written;
         }
 
-        return ValueChecks.Password(found) is { } problem
+        return check(found) is { } problem
             ? throw new VirtigoException(FailureKind.Usage, $"{place}: {source} {problem}.", "Give another password.")
             : new SecretText(found);
     }

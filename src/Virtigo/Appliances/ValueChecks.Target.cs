@@ -96,11 +96,16 @@ internal static partial class ValueChecks
             : "does not fit into the account database: expected at most 100 characters without ':', ',' and '='";
 
     /// <summary>A password, or where one is: env:NAME, file:PATH, prompt:.</summary>
-    public static string? PasswordOrReference(string value) =>
+    public static string? PasswordOrReference(string value) => SecretOrReference(value, Password);
+
+    /// <summary>A disk's passphrase, or where it is.</summary>
+    public static string? PassphraseOrReference(string value) => SecretOrReference(value, Passphrase);
+
+    private static string? SecretOrReference(string value, Func<string, string?> literal) =>
         value.StartsWith("env:", StringComparison.Ordinal) ? (EnvironmentPattern().IsMatch(value) ? null : "names no variable: expected something like env:WEB_PASSWORD")
         : value.StartsWith("file:", StringComparison.Ordinal) ? (InnerPath(value[5..]) is null ? null : "names no file: expected file: and a path below the folder of the spec")
         : value.StartsWith("prompt:", StringComparison.Ordinal) ? (value.Length <= 100 && !value.Any(char.IsControl) ? null : "is no prompt: expected prompt: and a few words")
-        : Password(value);
+        : literal(value);
 
     /// <summary>An ssh public key, or where some are: agent, file:PATH.</summary>
     public static string? SshKeyOrReference(string value) =>

@@ -124,6 +124,12 @@ internal static partial class ValueChecks
             ? null
             : "is not usable as a password: expected 1 to 500 characters on one line";
 
+    /// <summary>What the installer's answers can carry and every keyboard and serial line can type.</summary>
+    public static string? Passphrase(string value) =>
+        value.Length is >= 8 and <= 256 && value.All(character => character is >= ' ' and <= '~' and not '\\') && value == value.Trim(' ')
+            ? null
+            : "is not usable as a passphrase: expected 8 to 256 printable ASCII characters without \\, no blank first or last";
+
     public static string? PasswordHash(string value) =>
         value.Length is >= 20 and <= 384 && s_hashes.Any(prefix => value.StartsWith(prefix, StringComparison.Ordinal))
         && !value.AsSpan().ContainsAnyExcept(s_crypt) && value.LastIndexOf('$') is > 3 and int end && end < value.Length - 1

@@ -56,7 +56,8 @@ internal sealed record EnvironmentPlan
         foreach (MachinePlan machine in Machines)
         {
             yield return FormattableString.Invariant($"{machine.Name} {machine.Image.Key} {machine.MemoryMiB} {machine.Cpus}")
-                + (machine.Control == MachineControl.SerialConsole ? " " + EnvironmentSpec.SerialControl : "");
+                + (machine.Control == MachineControl.SerialConsole ? " " + EnvironmentSpec.SerialControl : "")
+                + (machine.LargerDisk is { } bytes ? FormattableString.Invariant($" disk {bytes}") : "");
             foreach (NicPlan nic in machine.Nics)
             {
                 yield return FormattableString.Invariant($"{nic.Network} {nic.Mac} {nic.Address} {nic.Ipv6}");
@@ -76,6 +77,12 @@ internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredI
 {
     /// <summary>How commands get into it.</summary>
     public MachineControl Control { get; init; }
+
+    /// <summary>The size of its disk in bytes, when it is not the image's.</summary>
+    public long? LargerDisk { get; init; }
+
+    /// <summary>The size of its disk in bytes.</summary>
+    public long DiskBytes => LargerDisk ?? Image.Manifest.Disk.VirtualBytes;
 }
 
 /// <summary>A network card with everything decided.</summary>

@@ -1,6 +1,7 @@
 using Virtigo.Appliances;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
+using Virtigo.Machines;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -30,9 +31,18 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
                 images.Add(plan.Fingerprint, image);
             }
 
+            if (machine.Control == MachineControl.SerialConsole && plan.Disk.Value.Passphrase is not null)
+            {
+                throw new VirtigoException(FailureKind.Usage,
+                    $"{plan.Disk.Origin}: machine {machine.Name}: an encrypted disk asks for its passphrase on the serial console, through which the machine is driven.",
+                    "Leave out control: serial.");
+            }
+
+            ImageStore.CheckSize(image, machine.DiskBytes?.Value, $"{machine.DiskBytes?.Origin}: machine {machine.Name}: disk-size: ");
             machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name])
             {
                 Control = machine.Control,
+                LargerDisk = machine.DiskBytes?.Value is { } wanted && wanted > image.Manifest.Disk.VirtualBytes ? wanted : null,
             });
         }
 

@@ -79,7 +79,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
     {
         for (bool again = false; ; again = true)
         {
-            await ImageStore.CreateOverlayAsync(what.Image, environment.Folder.Disk(what), cancellationToken);
+            await ImageStore.CreateOverlayAsync(what.Image, what.LargerDisk, environment.Folder.Disk(what), cancellationToken);
             await machine.StartAsync(cancellationToken);
             try
             {

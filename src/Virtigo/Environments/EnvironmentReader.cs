@@ -166,6 +166,7 @@ internal sealed class EnvironmentReader
         return appliance is null ? null : new MachineSpec(name.Value, appliance, Places(values, networks))
         {
             MemoryMiB = SpecReader.MemoryMiB(values)?.Value,
+            DiskBytes = values.Get<long>("disk-size"),
             Cpus = values.Get<int>("cpus")?.Value,
             Control = values.Get<string>("control")?.Value == EnvironmentSpec.SerialControl ? MachineControl.SerialConsole : MachineControl.Agent,
         };

@@ -51,6 +51,9 @@ internal sealed record MachineSpec(string Name, ApplianceSpec Appliance, IReadOn
     /// <summary>Its memory in MiB; null for what the appliance has.</summary>
     public int? MemoryMiB { get; init; }
 
+    /// <summary>The size of its disk; null for that of the image.</summary>
+    public Setting<long>? DiskBytes { get; init; }
+
     /// <summary>The number of its processors; null for what the appliance has.</summary>
     public int? Cpus { get; init; }
 

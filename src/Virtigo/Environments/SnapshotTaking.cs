@@ -34,7 +34,7 @@ internal static class SnapshotTaking
     /// <param name="final">The snapshot where it will be when forks use it.</param>
     /// <param name="cancellationToken">Ends the making.</param>
     public static Task MakeEmptyDiskAsync(MachinePlan machine, SnapshotFolder made, SnapshotFolder final, CancellationToken cancellationToken) =>
-        QemuImage.CreateOverlayUnseenAsync(final.Disk(machine), machine.Image.Manifest.Disk.VirtualBytes, made.EmptyDisk(machine), cancellationToken);
+        QemuImage.CreateOverlayUnseenAsync(final.Disk(machine), machine.DiskBytes, made.EmptyDisk(machine), cancellationToken);
 
     /// <summary>Waits until a snapshot is on its storage.</summary>
     public static async Task FlushAsync(SnapshotFolder folder, CancellationToken cancellationToken)

@@ -107,6 +107,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Clock = host.Clock,
                 Console = EnvironmentFolder.Console,
                 Control = machine.Control,
+                Passphrase = machine.Appliance.Disk.Value.Passphrase,
             });
         }
     }

@@ -31,6 +31,31 @@ public sealed partial class ImageStore
     public static Task CreateOverlayAsync(StoredImage image, string path, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
-        return QemuImage.CreateOverlayAsync(image.DiskPath, path, cancellationToken);
+        return CreateOverlayAsync(image, null, path, cancellationToken);
+    }
+
+    /// <summary>The same, of another size; what is beyond the image's end is empty.</summary>
+    /// <param name="image">The image; hold a <see cref="LeaseAsync"/> on it for as long as the overlay is used.</param>
+    /// <param name="bytes">The size that a guest sees, in bytes, at least the image's; null for the image's.</param>
+    /// <param name="path">The overlay to make, as qcow2.</param>
+    /// <param name="cancellationToken">Ends the making.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: the size is less than the image's.</exception>
+    internal static Task CreateOverlayAsync(StoredImage image, long? bytes, string path, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        CheckSize(image, bytes);
+        return QemuImage.CreateOverlayAsync(image.DiskPath, bytes, path, cancellationToken);
+    }
+
+    /// <summary>Refuses a size into which an image's disk does not fit: a disk is never cut off.</summary>
+    internal static void CheckSize(StoredImage image, long? bytes, string place = "")
+    {
+        const int mebibyte = 20;
+        if (bytes is { } wanted && wanted < image.Manifest.Disk.VirtualBytes)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                FormattableString.Invariant($"{place}A disk of {wanted >> mebibyte} MiB is too small: that of the image {image.Name} has {image.Manifest.Disk.VirtualBytes >> mebibyte} MiB."),
+                "Give at least that, or build the image with a smaller disk.");
+        }
     }
 }

@@ -21,8 +21,19 @@ internal static class QemuImage
     /// <param name="path">The overlay to make.</param>
     /// <param name="cancellationToken">Ends the making.</param>
     public static Task CreateOverlayAsync(string diskPath, string path, CancellationToken cancellationToken) =>
+        CreateOverlayAsync(diskPath, null, path, cancellationToken);
+
+    /// <summary>The same, of another size; what is beyond the other disk's end is empty.</summary>
+    /// <param name="diskPath">The disk to begin from, qcow2; it must not change while the overlay is used.</param>
+    /// <param name="bytes">The size that a guest sees, in bytes; null for that of the other disk.</param>
+    /// <param name="path">The overlay to make.</param>
+    /// <param name="cancellationToken">Ends the making.</param>
+    public static Task CreateOverlayAsync(string diskPath, long? bytes, string path, CancellationToken cancellationToken) =>
         RunAsync(
-            ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", Path.GetFullPath(diskPath), Path.GetFullPath(path)],
+            [
+                "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", Path.GetFullPath(diskPath), Path.GetFullPath(path),
+                .. bytes is { } size ? [size.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+            ],
             $"The overlay {path} could not be made.", null, cancellationToken);
 
     /// <summary>Makes an overlay of a disk that is not there yet.</summary>

@@ -17,7 +17,7 @@ public sealed class StoredImage
     /// <summary>The folder with the disk, the manifest and the logs of the build.</summary>
     public string Directory { get; }
 
-    /// <summary>The disk; read only. Boot a copy made by <see cref="ImageStore.CreateOverlayAsync"/>.</summary>
+    /// <summary>The disk; read only. Boot a copy made by <see cref="ImageStore.CreateOverlayAsync(StoredImage, string, CancellationToken)"/>.</summary>
     public string DiskPath => Path.Combine(Directory, DiskName);
 
     /// <summary>Everything known about the image.</summary>

@@ -27,15 +27,18 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
     /// <summary>Boots and asks.</summary>
     /// <param name="config">The machine, on a disk that may be written to, with an agent channel; its console is the first serial port.</param>
     /// <param name="speed">Scales the time limit.</param>
+    /// <param name="passphrase">What opens its disk; null when nothing need.</param>
     /// <param name="cancellationToken">Ends the test and the machine.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.BootTest"/> when the machine does not come up well.</exception>
-    public async Task<BootReport> RunAsync(GuestConfig config, HostSpeed speed, CancellationToken cancellationToken)
+    public async Task<BootReport> RunAsync(GuestConfig config, HostSpeed speed, Passphrase? passphrase, CancellationToken cancellationToken)
     {
         TimeSpan limit = speed.Scale(Limit);
         using var timeout = new CancellationTokenSource(limit, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         long start = clock.GetTimestamp();
         await using IGuest guest = await hypervisor.StartAsync(config, either.Token);
+        Task unlocking = passphrase is null ? Task.CompletedTask
+            : DiskUnlock.AnswerAsync(guest.OpenSerial(config.Serials[0].Name), passphrase, clock, either.Token);
         Task<BootReport> asking = AskAsync(guest, start, either.Token);
         Task<int> crash = StreamSearch.FindAsync(guest.OpenSerial(config.Serials[0].Name), GuestCrash.Words, either.Token);
         try
@@ -63,8 +66,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await ((Task)crash).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(asking, unlocking, crash).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -1,3 +1,4 @@
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Machines;
@@ -35,6 +36,9 @@ internal sealed record MachineConfig
 
     /// <summary>The serial port that is the console.</summary>
     public string Console { get; init; } = "console";
+
+    /// <summary>What opens its disk at every boot; null when nothing need.</summary>
+    public Passphrase? Passphrase { get; init; }
 
     /// <summary>How commands get into the guest.</summary>
     public MachineControl Control { get; init; } = MachineControl.Agent;

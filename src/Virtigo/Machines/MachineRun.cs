@@ -20,6 +20,7 @@ internal sealed partial class MachineRun : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _reading;
     private readonly Task _watching;
+    private readonly Task _unlocking;
     private readonly GuestAgent? _agent;
     private readonly GuestChannel? _channel;
     private IGuestShell? _shell;
@@ -34,6 +35,9 @@ internal sealed partial class MachineRun : IAsyncDisposable
         _agent = !OnConsole && guest.Agent is { } agent ? new GuestAgent(agent, config.Clock) : null;
         _channel = guest.Channel is { } channel && _agent is not null ? new GuestChannel(channel) : null;
         _reading = Task.Run(() => Console.ReadAsync(guest.OpenSerial(config.Console)));
+        _unlocking = config.Passphrase is { } passphrase
+            ? Task.Run(() => DiskUnlock.AnswerAsync(guest.OpenSerial(config.Console), passphrase, config.Clock, _ended.Token))
+            : Task.CompletedTask;
         _watching = _channel is null ? Task.CompletedTask : Task.Run(() => WatchAsync(_channel, _agent!));
     }
 
@@ -200,6 +204,7 @@ internal sealed partial class MachineRun : IAsyncDisposable
         await _ended.CancelAsync();
         await Guest.DisposeAsync();
         await _watching;
+        await _unlocking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_serial is not null)
         {
             await _serial.DisposeAsync();

@@ -53,6 +53,20 @@ public sealed class EnvironmentReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_machine_may_have_a_larger_disk_than_its_image_beside_the_appliance_of_a_file_or_written_here()
+    {
+        EnvironmentSpec spec = await ReadAsync("""
+            machines:
+              one: {appliance: debian, disk-size: 20GiB}
+              other: {packages: [curl], disk: {size: 4GiB, grow: true}, disk-size: 8GiB}
+              plain: debian
+            """);
+
+        Assert.Equal([20L << 30, 8L << 30, null], spec.Machines.Select(machine => machine.DiskBytes?.Value));
+        Assert.Equal(4L << 30, spec.Machines[1].Appliance.DiskBytes!.Value);
+    }
+
+    [Fact]
     public async Task A_machine_is_driven_through_its_agent_unless_its_serial_console_is_asked_for()
     {
         EnvironmentSpec spec = await ReadAsync("""

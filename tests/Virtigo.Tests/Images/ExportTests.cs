@@ -52,6 +52,53 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(TestStore.Content, await File.ReadAllBytesAsync(raw, Token));
     }
 
+    [Theory]
+    [InlineData(DiskFormat.Qcow2, "qcow2")]
+    [InlineData(DiskFormat.Raw, "raw")]
+    [InlineData(DiskFormat.Vmdk, "vmdk")]
+    public async Task A_larger_disk_holds_the_disks_bytes_and_nothing_after_them(DiskFormat format, string driver)
+    {
+        StoredImage image = await _test.SealRealAsync("a");
+        string path = _test.Below("larger." + driver);
+        await _test.Store.ExportAsync(image, path, new ExportOptions { Format = format, DiskBytes = TestStore.Content.Length + (3 << 20) }, null, Token);
+        byte[] raw = await AsRawAsync(driver, path);
+        Assert.Equal(TestStore.Content.Length + (3 << 20), raw.Length);
+        Assert.Equal(TestStore.Content, raw[..TestStore.Content.Length]);
+        Assert.DoesNotContain(raw[TestStore.Content.Length..], value => value != 0);
+        Assert.Equal([Path.GetFileName(path)], Directory.GetFiles(Path.GetDirectoryName(path)!, "larger.*").Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_larger_disk_can_be_compressed_or_part_of_a_machine()
+    {
+        StoredImage image = await _test.SealRealAsync("a");
+        long size = TestStore.Content.Length + (3 << 20);
+        string packed = _test.Below("larger.raw.zst");
+        await _test.Store.ExportAsync(image, packed, new ExportOptions { Format = DiskFormat.RawZst, DiskBytes = size }, null, Token);
+        string raw = _test.Below("larger.raw");
+        await Tool.RunAsync("/bin/sh", ["-c", $"zstd -q -d -c <'{packed}' >'{raw}'"], Token);
+        byte[] unpacked = await File.ReadAllBytesAsync(raw, Token);
+        Assert.Equal(size, unpacked.Length);
+        Assert.Equal(TestStore.Content, unpacked[..TestStore.Content.Length]);
+
+        string machine = _test.Below("larger.ova");
+        await _test.Store.ExportAsync(image, machine, new ExportOptions { Format = DiskFormat.Ova, DiskBytes = size }, null, Token);
+        Assert.Contains(FormattableString.Invariant($"capacity=\"{size}\""), Encoding.Latin1.GetString(await File.ReadAllBytesAsync(machine, Token)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disk_is_never_cut_off()
+    {
+        StoredImage image = await _test.SealRealAsync("a");
+        string path = _test.Below("small.qcow2");
+        VirtigoException wrong = await Assert.ThrowsAsync<VirtigoException>(
+            () => _test.Store.ExportAsync(image, path, new ExportOptions { DiskBytes = 1 << 20 }, null, Token));
+        Assert.Equal(FailureKind.Usage, wrong.Kind);
+        Assert.Contains("A disk of 1 MiB is too small: that of the image web has 8 MiB.", wrong.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(path));
+        await Assert.ThrowsAsync<VirtigoException>(() => ImageStore.CreateOverlayAsync(image, 1 << 20, path, Token));
+    }
+
     [Fact]
     public async Task A_vmdk_is_of_the_kind_that_hypervisors_import()
     {

@@ -36,7 +36,7 @@ public sealed class MachineBootTests
         var guest = new CrashingGuest("[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs|\r\n");
         VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => new BootTest(new OneGuest(guest), TimeProvider.System).RunAsync(
             new GuestConfig { Name = "web", WorkDirectory = "/none", MemoryMiB = 16, AgentChannel = true, Serials = [new GuestSerial("console")] },
-            HostSpeed.OfReference, TestContext.Current.CancellationToken));
+            HostSpeed.OfReference, null, TestContext.Current.CancellationToken));
 
         Assert.Equal(FailureKind.BootTest, error.Kind);
         Assert.Contains("its kernel has panicked", error.Message, StringComparison.Ordinal);

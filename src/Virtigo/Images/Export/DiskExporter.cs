@@ -18,15 +18,15 @@ internal sealed class DiskExporter(StoredImage image, string path)
         switch (options.Format)
         {
             case DiskFormat.RawZst:
-                long size = image.Manifest.Disk.VirtualBytes;
+                long size = Size(options);
                 await CompressAsync("zstd", ["-q", "-T0", "-c", string.Create(CultureInfo.InvariantCulture, $"--stream-size={size}"), "-"],
-                    target, progress, cancellationToken);
+                    target, size, progress, cancellationToken);
                 break;
             case DiskFormat.RawXz:
-                await CompressAsync("xz", ["-q", "-T0", "-c", "-"], target, progress, cancellationToken);
+                await CompressAsync("xz", ["-q", "-T0", "-c", "-"], target, Size(options), progress, cancellationToken);
                 break;
             case DiskFormat.Ova:
-                await WriteOvaAsync(target, progress, cancellationToken);
+                await WriteOvaAsync(target, options, progress, cancellationToken);
                 break;
             default:
                 await ConvertAsync(target, options, progress, cancellationToken);
@@ -47,17 +47,35 @@ internal sealed class DiskExporter(StoredImage image, string path)
         source, target,
     ];
 
-    private Task ConvertAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken) =>
-        QemuImage.RunAsync(
-            ConvertArguments(image.DiskPath, target, options), Failure, new ConvertProgress(progress).Read, cancellationToken);
+    private long Size(ExportOptions options) => options.DiskBytes ?? image.Manifest.Disk.VirtualBytes;
 
-    private async Task WriteOvaAsync(string target, IProgress<double>? progress, CancellationToken cancellationToken)
+    private async Task ConvertAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        string larger = target + ".larger";
+        string source = options.DiskBytes is null ? image.DiskPath : larger;
+        try
+        {
+            if (options.DiskBytes is { } bytes)
+            {
+                await QemuImage.CreateOverlayAsync(image.DiskPath, bytes, larger, cancellationToken);
+            }
+
+            await QemuImage.RunAsync(ConvertArguments(source, target, options), Failure, new ConvertProgress(progress).Read, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(larger);
+        }
+    }
+
+    private async Task WriteOvaAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         string disk = target + ".vmdk";
         try
         {
-            await ConvertAsync(disk, new ExportOptions { Format = DiskFormat.Ova }, progress, cancellationToken);
-            await OvaWriter.WriteAsync(target, Path.GetFileNameWithoutExtension(path), MachineShape.Of(image.Manifest), disk, cancellationToken);
+            await ConvertAsync(disk, new ExportOptions { Format = DiskFormat.Ova, DiskBytes = options.DiskBytes }, progress, cancellationToken);
+            MachineShape shape = MachineShape.Of(image.Manifest) with { DiskBytes = Size(options) };
+            await OvaWriter.WriteAsync(target, Path.GetFileNameWithoutExtension(path), shape, disk, cancellationToken);
         }
         finally
         {
@@ -67,12 +85,12 @@ internal sealed class DiskExporter(StoredImage image, string path)
 
     /// <summary>Feeds the disk's bytes through a program; nothing but the result is ever written to a disk.</summary>
     private async Task CompressAsync(
-        string program, IReadOnlyList<string> arguments, string target, IProgress<double>? progress, CancellationToken cancellationToken)
+        string program, IReadOnlyList<string> arguments, string target, long bytes, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         using var disk = Qcow2Disk.Open(image.DiskPath);
         var command = new ChildCommand(program, arguments) { PipeInput = true, PipeOutput = true };
         await using ChildProcess child = await ChildProcess.StartAsync(command, cancellationToken);
-        Task feeding = FeedAsync(disk, child.Input, progress, cancellationToken);
+        Task feeding = FeedAsync(disk, child.Input, bytes, progress, cancellationToken);
         await using (FileStream file = new(target, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous))
         {
             await child.Output.CopyToAsync(file, 1 << 20, cancellationToken);
@@ -86,13 +104,18 @@ internal sealed class DiskExporter(StoredImage image, string path)
         }
     }
 
-    private static async Task FeedAsync(Qcow2Disk disk, Stream input, IProgress<double>? progress, CancellationToken cancellationToken)
+    private static async Task FeedAsync(Qcow2Disk disk, Stream input, long bytes, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         try
         {
             await using (input)
             {
                 await disk.CopyToAsync(input, progress, cancellationToken);
+                byte[] nothing = new byte[1 << 20];
+                for (long rest = bytes - disk.Length; rest > 0; rest -= nothing.Length)
+                {
+                    await input.WriteAsync(nothing.AsMemory(0, (int)Math.Min(rest, nothing.Length)), cancellationToken);
+                }
             }
         }
         catch (IOException)

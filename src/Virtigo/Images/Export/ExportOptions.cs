@@ -9,6 +9,12 @@ public sealed record ExportOptions
     /// <summary>Compress the exported file: smaller, slower to read. Only for <see cref="DiskFormat.Qcow2"/>; others are always, or never.</summary>
     public bool Compress { get; init; }
 
+    /// <summary>
+    /// The size of the exported disk in bytes, at least the image's; null for the image's. An image made with <c>disk: {grow: true}</c> takes
+    /// it when it boots.
+    /// </summary>
+    public long? DiskBytes { get; init; }
+
     /// <summary>Replace the file if there is one.</summary>
     public bool Force { get; init; }
 

@@ -24,6 +24,7 @@ public sealed partial class ImageStore
         using ImageLease lease = await LeaseAsync(image, cancellationToken);
         path = Path.GetFullPath(path);
         CheckExport(image, path, options);
+        CheckSize(image, options.DiskBytes);
         string temporary = $"{path}.{Guid.NewGuid():N}.part";
         try
         {

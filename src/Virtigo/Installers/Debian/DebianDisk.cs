@@ -1,4 +1,5 @@
 using System.Globalization;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Installers.Debian;
@@ -7,18 +8,31 @@ namespace Virtigo.Installers.Debian;
 /// <param name="Path">Where it is mounted: absolute, without a slash at its end.</param>
 /// <param name="MiB">Its size in MiB.</param>
 /// <param name="FileSystem">Its kind: <c>ext4</c>, <c>xfs</c> or <c>btrfs</c>.</param>
-internal sealed record DiskMount(string Path, long MiB, string FileSystem);
+internal sealed record DiskMount(string Path, long MiB, string FileSystem)
+{
+    /// <summary>How it is mounted, of <see cref="DebianDisk.MountOptions"/>, joined by commas; empty for the defaults.</summary>
+    public string Options { get; init; } = "";
+}
 
 /// <summary>How the installer lays a disk out.</summary>
 internal sealed record DebianDisk
 {
     private const string DefaultFileSystem = "ext4";
 
+    /// <summary>What may be said of how a file system is mounted: what partman offers for each kind, and the install survives.</summary>
+    public static IReadOnlyList<string> MountOptions { get; } = ["noatime", "nodev", "nosuid", "noexec"];
+
     /// <summary>The firmware the machine boots from.</summary>
     public FirmwareKind Firmware { get; init; }
 
     /// <summary>Whether everything but what boots is on logical volumes.</summary>
     public bool Lvm { get; init; }
+
+    /// <summary>What opens the disk, all but <c>/boot</c>; null for one that is not encrypted. Only with <see cref="Lvm"/>.</summary>
+    public Passphrase? Passphrase { get; init; }
+
+    /// <summary>Whether the root grows with the disk.</summary>
+    public bool Grow { get; init; }
 
     /// <summary>The kind of the root file system.</summary>
     public string FileSystem { get; init; } = DefaultFileSystem;
@@ -39,6 +53,7 @@ internal sealed record DebianDisk
     public IEnumerable<string> Components =>
     [
         .. Lvm ? ["partman-lvm", "partman-auto-lvm", "lvm2-udeb", "md-modules"] : Array.Empty<string>(),
+        .. Passphrase is null ? Array.Empty<string>() : ["partman-auto-crypto", "partman-crypto", "partman-crypto-dm", "cdebconf-text-entropy"],
         .. FileSystems.Contains("xfs") ? ["partman-xfs", "xfsprogs-udeb", "xfs-modules"] : Array.Empty<string>(),
         .. FileSystems.Contains("btrfs") ? ["partman-btrfs", "btrfs-progs-udeb", "btrfs-modules"] : Array.Empty<string>(),
         .. Firmware == FirmwareKind.Uefi ? ["partman-efi", "dosfstools-udeb", "fat-modules"] : Array.Empty<string>(),
@@ -49,6 +64,8 @@ internal sealed record DebianDisk
     [
         .. Firmware == FirmwareKind.Uefi ? ["grub-efi-amd64-bin", "efibootmgr", "dosfstools"] : (string[])["grub-pc-bin"],
         .. Lvm ? ["lvm2"] : Array.Empty<string>(),
+        .. Passphrase is null ? Array.Empty<string>() : ["cryptsetup-initramfs", "systemd-cryptsetup"],
+        .. Grow ? ["fdisk"] : Array.Empty<string>(),
         .. FileSystems.Contains("xfs") ? ["xfsprogs"] : Array.Empty<string>(),
         .. FileSystems.Contains("btrfs") ? ["btrfs-progs"] : Array.Empty<string>(),
     ];
@@ -57,9 +74,15 @@ internal sealed record DebianDisk
     /// <param name="disk">The disk as the installer names it.</param>
     public IEnumerable<Answer> Answers(string disk)
     {
-        yield return Text("partman-auto/method", Lvm ? "lvm" : "regular",
-            Lvm ? "Logical volumes are asked for." : "Plain partitions: an image is grown and backed up as a whole.");
+        yield return Text("partman-auto/method", Passphrase is not null ? "crypto" : Lvm ? "lvm" : "regular",
+            Passphrase is not null ? "An encrypted disk is asked for: logical volumes in one encrypted partition, /boot beside it."
+            : Lvm ? "Logical volumes are asked for." : "Plain partitions: an image is grown and backed up as a whole.");
         yield return Text("partman-auto/disk", disk, "The only disk.");
+        foreach (Answer answer in Encryption())
+        {
+            yield return answer;
+        }
+
         if (Lvm)
         {
             yield return Text("partman-auto-lvm/guided_size", "max", "The whole disk is the machine's.");
@@ -85,6 +108,14 @@ internal sealed record DebianDisk
         yield return Boolean("partman/confirm_nooverwrite", true);
     }
 
+    // It asks for the passphrase twice, takes both out of its database, and asks once more only about one of less than eight characters.
+    private IEnumerable<Answer> Encryption() => Passphrase is null ? [] :
+    [
+        new("d-i", "partman-crypto/passphrase", "password", Passphrase.Reveal(), "What opens the disk.", Secret: true),
+        new("d-i", "partman-crypto/passphrase-again", "password", Passphrase.Reveal(), "The same.", Secret: true),
+        new("d-i", "partman-auto-crypto/erase_disks", "boolean", "false", "The disk is new: there is nothing to write over, and the image stays small."),
+    ];
+
     /// <summary>The partitions in partman's own words: least size, priority and most size in MB, kind, and what to do with it, each ended by a dot.</summary>
     private string Recipe() => "virtigo : " + string.Join(' ', Partitions());
 
@@ -105,7 +136,7 @@ internal sealed record DebianDisk
 
         foreach (DiskMount mount in Mounts)
         {
-            yield return $"{Fixed(mount.MiB)} {mount.FileSystem} {Volume(mount.Path.Trim('/').Replace('/', '-'))}{Formatted(mount.FileSystem, mount.Path)}";
+            yield return $"{Fixed(mount.MiB)} {mount.FileSystem} {Volume(mount.Path.Trim('/').Replace('/', '-'))}{Formatted(mount.FileSystem, mount.Path, mount.Options)}";
         }
 
         string place = Lvm ? Volume("root") : "$primary{ } $bootable{ } ";
@@ -114,8 +145,9 @@ internal sealed record DebianDisk
 
     private string Volume(string name) => Lvm ? $"$lvmok{{ }} lv_name{{ {name} }} " : "";
 
-    private static string Formatted(string fileSystem, string path) =>
-        $"method{{ format }} format{{ }} use_filesystem{{ }} filesystem{{ {fileSystem} }} mountpoint{{ {path} }} .";
+    private static string Formatted(string fileSystem, string path, string options = "") =>
+        $"method{{ format }} format{{ }} use_filesystem{{ }} filesystem{{ {fileSystem} }} mountpoint{{ {path} }} "
+        + string.Concat(options.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(option => $"options/{option}{{ {option} }} ")) + ".";
 
     // partman counts in millions of bytes.
     private static string Fixed(long mebibytes)

@@ -70,7 +70,10 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     /// <summary>Large packets, since under emulation the guest pays for each; of 1500, 9000 and 65520 bytes this was measured to be the fastest.</summary>
     private const int Mtu = 9000;
 
-    /// <summary>Installs until the installer waits for the appliance's own part, and saves it there.</summary>
+    /// <summary>
+    /// Installs until the installer waits for the appliance's own part, and saves it there. One that goes on from a saved state is given a part first,
+    /// and waits for the next.
+    /// </summary>
     /// <param name="job">The install; its disk is complete when this returns.</param>
     /// <param name="statePath">The file to save the guest's state in.</param>
     /// <param name="cancellationToken">Ends the install.</param>
@@ -79,10 +82,16 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     {
         await using GuestGateway gateway = Listen(job);
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
-        Task<bool> waiting = FindAsync(guest.OpenSerial(LogPort), InstallHooks.Waiting, cancellationToken);
+        Stream log = guest.OpenSerial(LogPort);
+        Task<bool> waiting = FindAsync(log, InstallHooks.Waiting, cancellationToken);
         Task<InstallFailure?> watching = WatchAsync(guest, cancellationToken);
         try
         {
+            if (job.SavedState is not null)
+            {
+                await HandOverAsync(job, log, cancellationToken);
+            }
+
             if (await Task.WhenAny(waiting, watching) == waiting && await waiting)
             {
                 await guest.PauseAsync(cancellationToken);
@@ -104,7 +113,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         }
     }
 
-    /// <summary>Installs to the end.</summary>
+    /// <summary>Installs to the end. One that does not go on from a saved state is given its own part when it waits for that.</summary>
     /// <returns>How the guest ended, which is a clean power-off after the success marker.</returns>
     /// <exception cref="VirtigoException">The install failed; the guest is gone.</exception>
     public async Task<GuestExit> RunAsync(InstallJob job, CancellationToken cancellationToken)
@@ -113,15 +122,16 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         await using IGuest guest = await hypervisor.StartAsync(Guest(job, gateway.SocketPath), cancellationToken);
         Stream log = guest.OpenSerial(LogPort);
         Task<bool> marker = FindAsync(log, job.Marker ?? "", cancellationToken);
+        Task<bool> waiting = job.SavedState is null ? FindAsync(guest.OpenSerial(LogPort), InstallHooks.Waiting, cancellationToken) : Task.FromResult(true);
+        Task<InstallFailure?> watching = WatchAsync(guest, cancellationToken);
         try
         {
-            if (job.OwnPart is { } own)
+            if (job.OwnPart is not null && await Task.WhenAny(waiting, watching) == waiting && await waiting)
             {
-                proxy.HandOut(InstallHooks.OwnPath, await own(cancellationToken));
-                await log.WriteAsync(Encoding.ASCII.GetBytes(InstallHooks.GoOn), cancellationToken);
+                await HandOverAsync(job, log, cancellationToken);
             }
 
-            if (await WatchAsync(guest, cancellationToken) is { } failure)
+            if (await watching is { } failure)
             {
                 throw failure.ToException();
             }
@@ -132,8 +142,14 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         finally
         {
             await guest.KillAsync(CancellationToken.None);
-            await ((Task)marker).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(marker, waiting, watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    private async Task HandOverAsync(InstallJob job, Stream log, CancellationToken cancellationToken)
+    {
+        proxy.HandOut(InstallHooks.OwnPath, await job.OwnPart!(cancellationToken));
+        await log.WriteAsync(Encoding.ASCII.GetBytes(InstallHooks.GoOn), cancellationToken);
     }
 
     private GuestGateway Listen(InstallJob job) => GuestGateway.Listen(

@@ -33,7 +33,8 @@ internal static class InstallHooks
     /// <summary>The files to add to the installer's initial file system: those that many appliances share.</summary>
     /// <param name="preseed">The answers that the installer starts with.</param>
     /// <param name="archive">The host, and port, of the archive as the guest says it.</param>
-    public static IReadOnlyList<InitrdFile> Shared(string preseed, string archive) =>
+    /// <param name="disk">How the disk is laid out.</param>
+    public static IReadOnlyList<InitrdFile> Shared(string preseed, string archive, DebianDisk disk) =>
     [
         Secret("preseed.cfg", preseed),
         Script("usr/lib/debian-installer-startup.d/S02virtigo", Log),
@@ -41,6 +42,8 @@ internal static class InstallHooks
         Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@WAITING@", Waiting, StringComparison.Ordinal)
             .Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
         Script("usr/lib/finish-install.d/93virtigo-more", More),
+        .. OptionalScript("usr/lib/partman/finish.d/92virtigo", disk.Passphrase is null ? "" : Opened),
+        .. disk.Grow ? DiskGrowth.Files : [],
     ];
 
     /// <summary>The files that are the appliance's own; the script <c>virtigo/own</c> among them puts them to use.</summary>
@@ -125,6 +128,25 @@ internal static class InstallHooks
 
         return tar.ToArray();
     }
+
+    /// <summary>
+    /// Runs when the target is on its encrypted disk. The passphrase is not needed any more, so it goes: partman's file with it, and the
+    /// answers. With it goes the last chance to let what is freed while installing back to the host, which partman does not ask for.
+    /// </summary>
+    private const string Opened = """
+        #!/bin/sh
+        for path in /var/lib/partman/devices/*/*/keyfile; do
+            [ -e "$path" ] || continue
+            key=$(cat "$path")
+            name=$(cat "${path%/*}/crypt_active")
+            cryptsetup refresh --allow-discards --key-file "$key" "${name##*/}" </dev/null \
+                || logger -t virtigo "the free space of ${name##*/} stays allocated"
+            rm -f "$key"
+        done
+        rm -f /preseed.cfg
+        exit 0
+
+        """;
 
     private static IEnumerable<InitrdFile> OptionalScript(string path, string text) => text.Length > 0 ? [Script(path, text)] : [];
 

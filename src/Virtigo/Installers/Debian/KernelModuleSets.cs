@@ -16,6 +16,11 @@ internal static class KernelModuleSets
         ["btrfs-modules"] = ["fs/btrfs/btrfs"],
         ["cdrom-core-modules"] = ["drivers/cdrom/cdrom", "drivers/scsi/sr_mod"],
         ["crypto-dm-modules"] = ["drivers/md/dm-crypt"],
+        ["crypto-modules"] =
+        [
+            "arch/x86/crypto/aesni-intel", "crypto/aes_generic", "crypto/af_alg", "crypto/algif_hash", "crypto/algif_skcipher", "crypto/cbc",
+            "crypto/ecb", "crypto/essiv", "crypto/sha256_generic", "crypto/sha512_generic", "crypto/xts",
+        ],
         ["ext4-modules"] = ["fs/ext4/ext4"],
         ["f2fs-modules"] = ["fs/f2fs/f2fs"],
         ["fat-modules"] = ["fs/fat/fat", "fs/fat/vfat", "fs/nls/nls_ascii", "fs/nls/nls_cp437"],

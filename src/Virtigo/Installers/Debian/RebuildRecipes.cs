@@ -19,6 +19,8 @@ internal static class RebuildRecipes
 
     private static readonly Dictionary<string, RebuildRecipe> Table = new(StringComparer.Ordinal)
     {
+        ["cryptsetup-udeb"] = new([["cryptsetup-bin"]], ["usr/sbin/cryptsetup"]),
+        ["dmsetup-udeb"] = new([["dmsetup"]], ["usr/sbin/dmsetup"]),
         ["e2fsprogs-udeb"] = new(
             [["e2fsprogs"], ["libext2fs2t64", "libext2fs2"], ["libss2"], ["libcom-err2"]],
             [
@@ -29,6 +31,7 @@ internal static class RebuildRecipes
         ["fdisk-udeb"] = new(
             [["fdisk"], ["libfdisk1"], ["libsmartcols1"]], ["usr/sbin/fdisk", "usr/sbin/sfdisk", "usr/lib/*.so.*"]),
         ["gpgv-udeb"] = new([["gpgv"]], ["usr/bin/gpgv"]),
+        ["libcrypto3-udeb"] = new([["libssl3t64", "libssl3"]], ["usr/lib/*libcrypto.so.*"]),
         ["util-linux-udeb"] = new([["util-linux"]], ["usr/bin/fallocate", "usr/sbin/blkid"]),
         ["xfsprogs-udeb"] = new([["xfsprogs"]], ["usr/sbin/fsck.xfs", "usr/sbin/mkfs.xfs", "usr/sbin/xfs_repair"]),
     };
