@@ -14,6 +14,8 @@ internal static class BuildVerb
     {
         Argument<string> target = Targets.Argument();
         Option<string?> name = Targets.NameOption();
+        Option<string?> medium = Targets.MediumOption();
+        Option<string?> keyring = Targets.KeyringOption();
         Option<string> accelerator = Accelerators.Option();
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
@@ -25,15 +27,17 @@ internal static class BuildVerb
         var verb = new Verb("build", "Build the image of an appliance, unless it is built already",
             "virtigo build web.yml                          # about as long as an install takes; at once the second time",
             "virtigo build debian --name base               # no file at all",
+            "virtigo build ubuntu.yml --medium noble.iso    # Ubuntu, from its own medium",
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
+            target, name, medium, keyring, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             long start = host.Clock.GetTimestamp();
             ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), locked: !run.Value(unlocked), cancellationToken);
+            spec.Use(run.Value(medium), run.Value(keyring));
             AppliancePlan plan = await Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
             if (run.Value(answers))
             {

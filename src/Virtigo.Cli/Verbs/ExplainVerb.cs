@@ -13,16 +13,20 @@ internal static class ExplainVerb
     {
         Argument<string> target = Targets.Argument();
         Option<string?> name = Targets.NameOption();
+        Option<string?> medium = Targets.MediumOption();
+        Option<string?> keyring = Targets.KeyringOption();
         var verb = new Verb("explain", "Show every value of the plan and where it came from",
             "virtigo explain web.yml                 # what would be built, and why",
             "virtigo explain debian                  # what is decided when nothing is said",
             "virtigo explain web.yml --json | jq .   # the same for a program")
         {
-            target, name,
+            target, name, medium, keyring,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
-            AppliancePlan plan = await Targets.PlanAsync(run, run.Value(target)!, run.Value(name), cancellationToken);
+            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), locked: true, cancellationToken);
+            spec.Use(run.Value(medium), run.Value(keyring));
+            AppliancePlan plan = await Targets.PlanAsync(run, spec, cancellationToken);
             Write(run, plan);
             return 0;
         });
@@ -43,6 +47,12 @@ internal static class ExplainVerb
 
         Table.Write(run.Host.Data, [.. values.Select(value => (IReadOnlyList<string>)[value.Key, value.Shown, value.Origin.ToString()])]);
         run.Data($"\nfingerprint {plan.Fingerprint}");
+        if (!ApplianceBuilder.SavesInstaller(plan))
+        {
+            run.Data("saved installer none: this distribution's runs from its beginning each time");
+            return;
+        }
+
         run.Data(string.Create(CultureInfo.InvariantCulture, $"saved installer {(saved is null
             ? "none yet of this way; the next build saves one"
             : $"of {saved:yyyy-MM-dd HH:mm} UTC, gone on from while the archive has nothing newer")}"));

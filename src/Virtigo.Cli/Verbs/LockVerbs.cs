@@ -29,6 +29,7 @@ internal static class LockVerbs
 
             ApplianceSpec wanted = await ApplianceSpec.LoadAsync(spec, null, locked: false, cancellationToken);
             AppliancePlan plan = await Targets.PlanAsync(run, wanted, cancellationToken);
+            plan.CheckLockable();
             var how = new BuildOptions
             {
                 Offline = run.Value(options.Offline),

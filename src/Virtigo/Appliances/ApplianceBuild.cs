@@ -13,7 +13,7 @@ using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 namespace Virtigo.Appliances;
 
 /// <summary>One build in progress: install, prove, seal. Its draft is thrown away unless all of it succeeds.</summary>
-internal sealed class ApplianceBuild(
+internal sealed partial class ApplianceBuild(
     HostPaths paths, IHypervisor hypervisor, TimeProvider clock, BuildLog log, AppliancePlan plan, BuildOptions options, Pool pool,
     PlanArchives archives, InstallerBuild installer, ImageDraft draft)
 {
@@ -79,6 +79,12 @@ internal sealed class ApplianceBuild(
     /// </summary>
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
+        if (installer.Medium is { } medium)
+        {
+            await InstallFromAsync(medium, proxy, sockets, cancellationToken);
+            return;
+        }
+
         DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
         string way = InstallWay.Of(plan);
         string key = InstallWay.Key(way, archives, installer, await GuestPlatform.OfAsync(hypervisor, Chosen, cancellationToken));
@@ -86,7 +92,7 @@ internal sealed class ApplianceBuild(
             key, () => log.Note("Another build comes the same way; waiting until it parts from this one."), cancellationToken);
         bool goesOn = turn.Point is not null && !options.Full;
 
-        InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, cancellationToken);
+        InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, distribution: null, cancellationToken);
         InstallWatcher watcher = await WatcherAsync(estimator, goesOn ? InstallStage.Packages : InstallStage.Components, cancellationToken);
         var install = new DebianInstall(hypervisor, proxy, watcher);
         InstallJob job = await JobAsync(choices, sockets, cancellationToken);

@@ -4,6 +4,7 @@ using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -88,6 +89,11 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        if (plan.IsUbuntu())
+        {
+            return AutoinstallWriter.Write(UbuntuAnswers.Of(plan.ToUbuntuChoices()), redact: true);
+        }
+
         DebianChoices choices = plan.ToDebianChoices();
         return "# At the start:\n" + PreseedWriter.Write(DebianAnswers.Shared(choices), redact: true)
             + "\n# When the base system is complete and up to date:\n" + PreseedWriter.Write(DebianAnswers.Own(choices), redact: true);
@@ -96,12 +102,16 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// <summary>The settings, by their keys, in which two plans must be equal for one to go on from the installer that the other saved.</summary>
     public static IReadOnlyList<string> SharedSettings => InstallWay.Settings;
 
+    /// <summary>Whether builds of this plan save their installer on the way, for others to go on from.</summary>
+    /// <param name="plan">The plan.</param>
+    public static bool SavesInstaller(AppliancePlan plan) => !plan.IsUbuntu();
+
     /// <summary>When an installer was saved that a build of this plan may go on from; null when there is none.</summary>
     /// <param name="plan">The plan.</param>
     public DateTimeOffset? SavedInstall(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return new InstallPointStore(paths).Find(InstallWay.Of(plan)) is [var newest, ..] ? newest.Created : null;
+        return SavesInstaller(plan) && new InstallPointStore(paths).Find(InstallWay.Of(plan)) is [var newest, ..] ? newest.Created : null;
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -114,8 +124,9 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
 
     /// <summary>The installer of a plan, ready to boot.</summary>
     internal static Task<InstallerBuild> AssembleAsync(
-        ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) =>
-        new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
+        ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) => plan.IsUbuntu()
+        ? UbuntuPlan.AssembleAsync(client, plan, paths, cancellationToken)
+        : new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
             .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value), cancellationToken);
 
     /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
@@ -150,7 +161,8 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         PartsHash.Of([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
 
     /// <summary>What an image is remembered by: with a lock, what it is built from does not change with the archives.</summary>
-    private static string Memory(AppliancePlan plan) => PartsHash.Of([Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? []]);
+    private static string Memory(AppliancePlan plan) => PartsHash.Of(
+        [Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? [], .. UbuntuPlan.MediumIdentity(plan)]);
 
     /// <summary>
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
@@ -158,6 +170,11 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// </summary>
     private static string Recipe(AppliancePlan plan)
     {
+        if (plan.IsUbuntu())
+        {
+            return PartsHash.Of([plan.Fingerprint, .. UbuntuPlan.Recipe(plan)]);
+        }
+
         DebianChoices choices = plan.ToDebianChoices();
         return PartsHash.Of(
         [

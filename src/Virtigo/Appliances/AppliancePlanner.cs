@@ -1,4 +1,5 @@
 using Virtigo.Hypervisors;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -15,7 +16,9 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     public async Task<AppliancePlan> PlanAsync(ApplianceSpec spec, CancellationToken cancellationToken)
     {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
-        MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
+        bool isUbuntu = spec.Distribution?.Value == UbuntuPlanner.Distribution;
+        (isUbuntu ? UbuntuPlanner.Refuse : (Action<ApplianceSpec>)UbuntuPlanner.RefuseElsewhere)(spec);
+        MirrorChoice mirrors = isUbuntu ? UbuntuPlanner.Mirrors(spec) : MirrorChoice.Make(spec, config, environment);
         Setting<long> bytes = spec.DiskBytes ?? config.Get<long>("disk.size") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing");
         Setting<FirmwareKind> firmware = DiskPlanner.Firmware(spec.Values, config);
         SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
@@ -25,7 +28,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         {
             Name = spec.Name,
             Distribution = spec.Distribution ?? Default("debian", "the distribution Virtigo knows best"),
-            Release = spec.Lock is { } locked ? Locked(locked, spec.Release)
+            Release = isUbuntu ? UbuntuPlanner.Release(spec)
+                : spec.Lock is { } locked ? Locked(locked, spec.Release)
                 : await ReleaseAsync(spec.Release ?? config.Get<string>("release"), mirrors.Mirrors.Value, cancellationToken),
             Architecture = spec.Architecture ?? Default("amd64", "the architecture Virtigo builds for"),
             Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
@@ -45,17 +49,28 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             User = user,
             RootPasswordHash = await RootAsync(spec, secrets, cancellationToken),
             Lock = spec.Lock,
+            Medium = isUbuntu ? UbuntuPlanner.Medium(spec, config, folder) : null,
+            Keyring = spec.Keyring,
+            Autoinstall = spec.Autoinstall?.Value.Answers,
         };
-        if (spec.Values is null)
+        if (spec.Values is not null)
         {
-            return plan;
+            plan = await WithTargetAsync(spec, plan, folder, secrets, cancellationToken);
         }
 
-        var target = new TargetPlanner(spec.Values, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
+        // Everything that its installer would not accept is known before anything is fetched.
+        _ = isUbuntu ? UbuntuAnswers.Of(plan.ToUbuntuChoices()) : null;
+        return plan;
+    }
+
+    private async Task<AppliancePlan> WithTargetAsync(
+        ApplianceSpec spec, AppliancePlan plan, SpecFolder folder, SecretSource secrets, CancellationToken cancellationToken)
+    {
+        var target = new TargetPlanner(spec.Values!, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
         return plan with
         {
             Target = await target.PlanAsync(plan, cancellationToken),
-            Packages = Packages(spec, user.Value, target.Needs),
+            Packages = Packages(spec, plan.User.Value, target.Needs),
             SpecFiles = folder.Taken,
         };
     }
