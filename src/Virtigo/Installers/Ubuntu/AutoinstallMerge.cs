@@ -6,6 +6,9 @@ internal static class AutoinstallMerge
     /// <summary>Lists that both sides add to: what a person wrote comes first.</summary>
     private static readonly HashSet<string> s_together = ["packages", "early-commands", "late-commands", "error-commands", "ssh.authorized-keys", "apt.preferences"];
 
+    /// <summary>Mappings that are one thing: parts of two do not fit together.</summary>
+    private static readonly HashSet<string> s_whole = ["storage"];
+
     /// <summary>Merges.</summary>
     /// <param name="ours">What follows from the spec.</param>
     /// <param name="theirs">What a person wrote.</param>
@@ -34,7 +37,7 @@ internal static class AutoinstallMerge
 
         switch (our.Value, their.Value)
         {
-            case (AutoinstallMap one, AutoinstallMap two):
+            case (AutoinstallMap one, AutoinstallMap two) when !s_whole.Contains(path):
                 return our with { Value = Merge(one, two, path + ".", from, findings) };
             case (AutoinstallList one, AutoinstallList two) when s_together.Contains(path):
                 return our with { Value = new AutoinstallList([.. two.Items, .. one.Items]), Reason = Both(our.Reason, their.Place) };

@@ -70,7 +70,7 @@ internal static class AutoinstallWriter
         _ => "null",
     };
 
-    private static string Key(string key) => key.All(character => char.IsAsciiLetterLower(character) || character is '-' or '_') ? key : Quoted(key);
+    private static string Key(string key) => key.Length > 0 && char.IsAsciiLetterLower(key[0]) && key.All(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character is '-' or '_') ? key : Quoted(key);
 
     // What JSON quotes, YAML reads.
     private static string Quoted(string text) => $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"";
