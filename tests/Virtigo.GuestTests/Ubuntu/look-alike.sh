@@ -76,7 +76,12 @@ echo "root:*:19000:0:99999:7:::" >/target/etc/shadow
 touch /target/etc/ssh/ssh_host_ed25519_key
 rm /target/bin/tar
 printf '#!/bin/busybox sh\nexec /bin/busybox tar -x -p -f - -C /\n' >/target/bin/tar
-chmod 755 /target/bin/tar
+cat >/target/bin/chpasswd <<'END'
+#!/bin/busybox sh
+[ "$1" = --encrypted ] || exit 9
+while IFS=: read -r name hash; do sed -i "s|^$name:[^:]*:|$name:$hash:|" /etc/shadow; done
+END
+chmod 755 /target/bin/tar /target/bin/chpasswd
 report start $step/stage-curthooks/builtin/cmd-curthooks "curtin command curthooks"
 report start subiquity/Install/install/postinstall/install_nginx "installing nginx"
 

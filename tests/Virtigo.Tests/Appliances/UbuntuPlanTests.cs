@@ -103,7 +103,7 @@ public sealed class UbuntuPlanTests : IDisposable
             backports: true
             repositories: [{url: https://packages.vendor.example/u, key: vendor.asc}]
             packages: [-nano, "task:ssh-server"]
-            debconf: {a: {a/b: "password prompt:"}}
+            debconf: {postfix: {postfix/secret: "password prompt:"}}
 
             """);
         Assert.Contains("web.yml:4:13: recommends cannot be false", message, StringComparison.Ordinal);

@@ -15,6 +15,7 @@ internal static class UbuntuDisk
     /// <param name="device">The disk as the installer sees it.</param>
     public static AutoinstallMap Storage(DebianDisk disk, string device)
     {
+        var mounts = new List<(string Path, AutoinstallNode Action)>();
         var actions = new List<AutoinstallNode>
         {
             Action("disk", "disk", ("path", Text(device)), ("ptable", Text("gpt")), ("wipe", Text("superblock-recursive")), ("preserve", No),
@@ -23,7 +24,7 @@ internal static class UbuntuDisk
         if (disk.Firmware == FirmwareKind.Uefi)
         {
             actions.Add(Partition("efi", EfiMiB * MiB, ("flag", Text("boot")), ("grub_device", Yes)));
-            Mount(actions, "efi", "fat32", "/boot/efi");
+            Mount(actions, mounts, "efi", "fat32", "/boot/efi");
         }
         else
         {
@@ -33,7 +34,7 @@ internal static class UbuntuDisk
         if (disk.Lvm)
         {
             actions.Add(Partition("boot", BootMiB * MiB));
-            Mount(actions, "boot", "ext4", "/boot");
+            Mount(actions, mounts, "boot", "ext4", "/boot");
             actions.Add(Partition("volumes", -1));
             actions.Add(Action("lvm_volgroup", "system", ("name", Text("system")), ("devices", AutoinstallList.Of("volumes")), ("preserve", No)));
         }
@@ -44,19 +45,22 @@ internal static class UbuntuDisk
         if (disk.SwapMiB > 0)
         {
             actions.Add(Volume("swap", disk.SwapMiB * MiB, isSwap: true));
-            Mount(actions, "swap", "swap", "");
+            Mount(actions, mounts, "swap", "swap", "");
         }
 
         foreach (DiskMount mount in disk.Mounts)
         {
             string name = "fs" + mount.Path.Replace('/', '-');
             actions.Add(Volume(name, mount.MiB * MiB, isSwap: false));
-            Mount(actions, name, mount.FileSystem, mount.Path);
+            Mount(actions, mounts, name, mount.FileSystem, mount.Path);
         }
 
         // Only what comes last can take what is left.
         actions.Add(Volume("root", -1, isSwap: false));
-        Mount(actions, "root", disk.FileSystem, "/");
+        Mount(actions, mounts, "root", disk.FileSystem, "/");
+
+        // What is mounted below something else comes after it.
+        actions.AddRange(mounts.OrderBy(mount => mount.Path, StringComparer.Ordinal).Select(mount => mount.Action));
         return AutoinstallMap.Of(("swap", AutoinstallMap.Of(("size", new AutoinstallNumber(0)))), ("config", new AutoinstallList(actions)));
     }
 
@@ -64,10 +68,10 @@ internal static class UbuntuDisk
 
     private static AutoinstallFlag No => new(false);
 
-    private static void Mount(List<AutoinstallNode> actions, string volume, string kind, string path)
+    private static void Mount(List<AutoinstallNode> actions, List<(string, AutoinstallNode)> mounts, string volume, string kind, string path)
     {
         actions.Add(Action("format", volume + "-format", ("volume", Text(volume)), ("fstype", Text(kind)), ("preserve", No)));
-        actions.Add(Action("mount", volume + "-mount", ("device", Text(volume + "-format")), ("path", Text(path))));
+        mounts.Add((path, Action("mount", volume + "-mount", ("device", Text(volume + "-format")), ("path", Text(path)))));
     }
 
     private static AutoinstallMap Partition(string id, long bytes, params IReadOnlyList<(string, AutoinstallNode)> more) =>
