@@ -98,13 +98,19 @@ public sealed class Lab : IDisposable
     public async Task<byte[]> ReadPackagedFileAsync(string package, string path)
     {
         const long most = 16 << 20;
+        using DebPackage deb = DebPackage.Open(await PackageAsync(package));
+        return deb.ReadFile(path, most) ?? throw new InvalidOperationException($"{package} has no {path}.");
+    }
+
+    /// <summary>A package of the appliance's archive, fetched and verified as everything of it is.</summary>
+    public async Task<string> PackageAsync(string package)
+    {
         AppliancePlan plan = await PlanAsync();
         using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
         PackageIndex packages = await archives.Release.PackagesAsync("main", plan.Architecture.Value, installer: false, Cancel);
         PackageEntry entry = packages.Find(package) ?? throw new InvalidOperationException($"The archive has no {package}.");
-        using DebPackage deb = DebPackage.Open(await archives.Release.FetchPackageAsync(entry, Cancel));
-        return deb.ReadFile(path, most) ?? throw new InvalidOperationException($"{package} has no {path}.");
+        return await archives.Release.FetchPackageAsync(entry, Cancel);
     }
 
     /// <summary>Runs the command and waits for its end.</summary>

@@ -15,6 +15,8 @@ internal static class BuildVerb
         Argument<string> target = Targets.Argument();
         Option<string?> name = Targets.NameOption();
         Option<string[]> set = Targets.SetOption();
+        Option<string?> medium = Targets.MediumOption();
+        Option<string?> keyring = Targets.KeyringOption();
         Option<string> accelerator = Accelerators.Option();
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
@@ -27,15 +29,21 @@ internal static class BuildVerb
             "virtigo build web.yml                          # about as long as an install takes; at once the second time",
             "virtigo build debian --name base               # no file at all",
             "virtigo build web.yml --set release=bookworm   # one of those its matrix describes; without it all of them",
+            "virtigo build ubuntu.yml --medium noble.iso    # Ubuntu, from its own medium",
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, set, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
+            target, name, set, medium, keyring, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             IReadOnlyList<ApplianceSpec> specs = await ApplianceSpec.OpenAllAsync(
                 run.Value(target)!, Targets.Read(run, name, set, locked: !run.Value(unlocked)), cancellationToken);
+            foreach (ApplianceSpec spec in specs)
+            {
+                spec.Use(run.Value(medium), run.Value(keyring));
+            }
+
             BuildOptions how = new()
             {
                 Offline = run.Value(options.Offline),

@@ -14,16 +14,20 @@ internal static class ExplainVerb
         Argument<string> target = Targets.Argument();
         Option<string?> name = Targets.NameOption();
         Option<string[]> set = Targets.SetOption();
+        Option<string?> medium = Targets.MediumOption();
+        Option<string?> keyring = Targets.KeyringOption();
         var verb = new Verb("explain", "Show every value of the plan and where it came from",
             "virtigo explain web.yml                 # what would be built, and why",
             "virtigo explain debian                  # what is decided when nothing is said",
             "virtigo explain web.yml --json | jq .   # the same for a program")
         {
-            target, name, set,
+            target, name, set, medium, keyring,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
-            AppliancePlan plan = await Targets.PlanAsync(run, await ApplianceSpec.OpenAsync(run.Value(target)!, Targets.Read(run, name, set), cancellationToken), cancellationToken);
+            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, Targets.Read(run, name, set), cancellationToken);
+            spec.Use(run.Value(medium), run.Value(keyring));
+            AppliancePlan plan = await Targets.PlanAsync(run, spec, cancellationToken);
             Write(run, plan);
             return 0;
         });

@@ -30,6 +30,7 @@ internal static class LockVerbs
             }
 
             AppliancePlan plan = await Targets.PlanAsync(run, wanted, cancellationToken);
+            plan.CheckLockable();
             var how = new BuildOptions
             {
                 Offline = run.Value(options.Offline),

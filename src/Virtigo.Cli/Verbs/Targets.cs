@@ -8,7 +8,7 @@ internal static class Targets
 {
     public static Argument<string> Argument() => new("appliance")
     {
-        Description = "A description (YAML), or a distribution: debian",
+        Description = "A description (YAML), or a distribution: debian, ubuntu",
         HelpName = "appliance",
         CompletionSources = { _ => Candidates() },
     };
@@ -17,6 +17,18 @@ internal static class Targets
     {
         Description = "The image's name [default: the file's name without extension]",
         HelpName = "name",
+    };
+
+    public static Option<string?> MediumOption() => new("--medium")
+    {
+        Description = "Ubuntu's live-server ISO image: a path, or a URL with SHA256SUMS and SHA256SUMS.gpg beside it",
+        HelpName = "path-or-url",
+    };
+
+    public static Option<string?> KeyringOption() => new("--keyring")
+    {
+        Description = "The keyring that vouches for the distribution's archive and medium [default: the host's own]",
+        HelpName = "path",
     };
 
     public static Option<string[]> SetOption() => new("--set")
@@ -61,5 +73,5 @@ internal static class Targets
         Directory.EnumerateFiles(".").Select(Path.GetFileName).OfType<string>()
             .Where(file => file.EndsWith(".yml", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal));
 
-    private static IEnumerable<string> Candidates() => YamlFiles().Append("debian");
+    private static IEnumerable<string> Candidates() => YamlFiles().Append("debian").Append("ubuntu");
 }

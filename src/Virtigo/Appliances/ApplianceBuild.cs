@@ -10,7 +10,7 @@ using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 namespace Virtigo.Appliances;
 
 /// <summary>One build in progress: install, prove, seal. Its draft is thrown away unless all of it succeeds.</summary>
-internal sealed class ApplianceBuild(
+internal sealed partial class ApplianceBuild(
     HostPaths paths, IHypervisor hypervisor, TimeProvider clock, BuildLog log, AppliancePlan plan, BuildOptions options, Pool pool,
     PlanArchives archives, InstallerBuild installer, ImageDraft draft)
 {
@@ -72,6 +72,12 @@ internal sealed class ApplianceBuild(
 
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
+        if (installer.Medium is { } medium)
+        {
+            await InstallFromAsync(medium, proxy, sockets, cancellationToken);
+            return;
+        }
+
         var install = new ApplianceInstall(paths, hypervisor, clock, log, plan, archives, installer, proxy)
         {
             Folder = draft.Directory,

@@ -4,6 +4,7 @@ using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -88,6 +89,11 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     public static string Answers(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        if (plan.IsUbuntu())
+        {
+            return AutoinstallWriter.Write(UbuntuAnswers.Of(plan.ToUbuntuChoices()), redact: true);
+        }
+
         DebianChoices choices = plan.Parts[0].ToDebianChoices();
         return "# At the start:\n" + PreseedWriter.Write(DebianAnswers.Shared(choices), redact: true)
             + "\n# When the base system is complete and up to date:\n" + PreseedWriter.Write(DebianAnswers.Own(choices), redact: true);
@@ -110,7 +116,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     {
         ArgumentNullException.ThrowIfNull(plan);
         var store = new InstallPointStore(paths);
-        for (int part = plan.Parts.Count - 1; part >= 0; part--)
+        for (int part = InstallWay.NotShared(plan) is null ? plan.Parts.Count - 1 : -1; part >= 0; part--)
         {
             if (store.Find(InstallWay.Before(plan, part)) is [var newest, ..])
             {
@@ -131,8 +137,9 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
 
     /// <summary>The installer of a plan, ready to boot.</summary>
     internal static Task<InstallerBuild> AssembleAsync(
-        ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) =>
-        new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
+        ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) => plan.IsUbuntu()
+        ? UbuntuPlan.AssembleAsync(client, plan, paths, cancellationToken)
+        : new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
             .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value), cancellationToken);
 
     /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
@@ -171,16 +178,16 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         PartsHash.Of([Recipe(plan), installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256)]);
 
     /// <summary>What an image is remembered by: with a lock, what it is built from does not change with the archives.</summary>
-    private static string Memory(AppliancePlan plan) => PartsHash.Of([Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? []]);
+    private static string Memory(AppliancePlan plan) => PartsHash.Of(
+        [Recipe(plan), .. plan.Lock?.Value.Suites.Select(suite => suite.Sha256) ?? [], .. UbuntuPlan.MediumIdentity(plan)]);
 
     /// <summary>
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
     /// A version that answers or prepares otherwise does not take an older version's image for its own.
     /// </summary>
-    private static string Recipe(AppliancePlan plan) => PartsHash.Of(
-    [
-        plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany((part, index) => InstallWay.Own(part, first: index == 0)),
-    ]);
+    private static string Recipe(AppliancePlan plan) => PartsHash.Of(plan.IsUbuntu()
+        ? [plan.Fingerprint, .. UbuntuPlan.Recipe(plan)]
+        : [plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany((part, index) => InstallWay.Own(part, first: index == 0))]);
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(

@@ -54,7 +54,7 @@ internal sealed class ApplianceInstall(
     /// <exception cref="VirtigoException">The install failed.</exception>
     public async Task<IReadOnlyList<ProxyRecord>> RunAsync(CancellationToken cancellationToken)
     {
-        _estimator = await InstallEstimator.LoadAsync(paths, Accelerator, Speed, cancellationToken);
+        _estimator = await InstallEstimator.LoadAsync(paths, Accelerator, Speed, distribution: null, cancellationToken);
         InstallJob job = await JobAsync(cancellationToken);
         try
         {
@@ -211,5 +211,5 @@ internal sealed class ApplianceInstall(
     }
 
     /// <summary>The guest speaks HTTP to the proxy, whatever the proxy speaks to the archive.</summary>
-    private static int GuestPort(Uri mirror) => mirror.IsDefaultPort ? 80 : mirror.Port;
+    public static int GuestPort(Uri mirror) => mirror.IsDefaultPort ? 80 : mirror.Port;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Virtigo.Hypervisors;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -70,6 +71,15 @@ public sealed record AppliancePlan
     /// <summary>What the archives are pinned to; null for the archives as they are.</summary>
     public Setting<ApplianceLock>? Lock { get; init; }
 
+    /// <summary>The medium that the installer is on: the path of its image, or its URL; null where it comes from the archive.</summary>
+    public Setting<string>? Medium { get; init; }
+
+    /// <summary>The keyring that vouches for the archive and the medium; null for the host's own.</summary>
+    internal string? Keyring { get; init; }
+
+    /// <summary>What the spec says to Ubuntu's installer itself; null when it says nothing.</summary>
+    internal AutoinstallMap? Autoinstall { get; init; }
+
     /// <summary>
     /// The appliance that this one builds on; null for none. This one is what that one is, and then <see cref="Packages"/> and all that is done
     /// in the installed system here; every other value is that one's.
@@ -102,6 +112,16 @@ public sealed record AppliancePlan
     /// Equal plans have equal fingerprints whatever their origins, locked or not.
     /// </summary>
     public string Fingerprint => PlanEncoding.Fingerprint(this);
+
+    /// <summary>Refuses a plan that cannot be locked.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: its installer comes from a medium and not from an archive.</exception>
+    public void CheckLockable()
+    {
+        if (this.IsUbuntu())
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{Distribution.Origin}: appliances of Ubuntu cannot be locked yet.", "Keep the medium: it holds the base system.");
+        }
+    }
 
     /// <summary>Every value with where it came from, in the order of the reference; no secret is shown.</summary>
     public IReadOnlyList<ExplainedSetting> Explain()
@@ -137,6 +157,11 @@ public sealed record AppliancePlan
             new("user", User.Value?.ToString() ?? "(none)", User.Origin),
             new("root", RootPasswordHash.Value is null ? "locked" : ApplianceUser.PasswordSet, RootPasswordHash.Origin),
         ]);
+        if (Medium is { } medium)
+        {
+            lines.Insert(4, new("medium", medium.Value, medium.Origin));
+        }
+
         lines.AddRange(Target.Explained);
         if (From is { } from)
         {

@@ -1,5 +1,6 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -44,7 +45,9 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     private async Task<AppliancePlan> WholeAsync(ApplianceSpec spec, CancellationToken cancellationToken)
     {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
-        MirrorChoice mirrors = MirrorChoice.Make(spec, config, environment);
+        bool isUbuntu = spec.Distribution?.Value == UbuntuPlanner.Distribution;
+        (isUbuntu ? UbuntuPlanner.Refuse : (Action<ApplianceSpec>)UbuntuPlanner.RefuseElsewhere)(spec);
+        MirrorChoice mirrors = isUbuntu ? UbuntuPlanner.Mirrors(spec) : MirrorChoice.Make(spec, config, environment);
         Setting<long> bytes = spec.DiskBytes ?? config.Get<long>("disk.size") ?? Default(SpecKeys.DefaultDiskBytes, "sparse, so unused space costs nothing");
         Setting<FirmwareKind> firmware = DiskPlanner.Firmware(spec.Values, config);
         SpecFolder folder = SpecFolder.Of(spec.Values?.File ?? "spec.yml");
@@ -57,7 +60,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         {
             Name = spec.Name,
             Distribution = spec.Distribution ?? Default("debian", "the distribution Virtigo knows best"),
-            Release = spec.Lock is { } locked ? Locked(locked, spec.Release)
+            Release = isUbuntu ? UbuntuPlanner.Release(spec)
+                : spec.Lock is { } locked ? Locked(locked, spec.Release)
                 : await ReleaseAsync(spec.Release ?? config.Get<string>("release"), mirrors.Mirrors.Value, cancellationToken),
             Architecture = spec.Architecture ?? Default("amd64", "the architecture Virtigo builds for"),
             Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
@@ -77,8 +81,18 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             User = user,
             RootPasswordHash = await RootAsync(spec, secrets, cancellationToken),
             Lock = spec.Lock,
+            Medium = isUbuntu ? UbuntuPlanner.Medium(spec, config, folder) : null,
+            Keyring = spec.Keyring,
+            Autoinstall = spec.Autoinstall?.Value.Answers,
         };
-        return spec.Values is null ? plan : await WithTargetAsync(spec, plan, folder, secrets, cancellationToken);
+        if (spec.Values is not null)
+        {
+            plan = await WithTargetAsync(spec, plan, folder, secrets, cancellationToken);
+        }
+
+        // Everything that its installer would not accept is known before anything is fetched.
+        _ = isUbuntu ? UbuntuAnswers.Of(plan.ToUbuntuChoices()) : null;
+        return plan;
     }
 
     private async Task<AppliancePlan> WithTargetAsync(

@@ -50,6 +50,15 @@ public sealed class ApplianceSpec
     /// <summary>The keyboard layout.</summary>
     public Setting<string>? Keyboard { get; internal init; }
 
+    /// <summary>The medium that Ubuntu is installed from: a path, or a URL.</summary>
+    public Setting<string>? Medium { get; internal set; }
+
+    /// <summary>The keyring that vouches for the archive and the medium; null for the host's own.</summary>
+    internal string? Keyring { get; private set; }
+
+    /// <summary>What is said to Ubuntu's installer itself.</summary>
+    internal Setting<AutoinstallWish>? Autoinstall { get; init; }
+
     /// <summary>The spec that this one builds on, with what is decided here; null for none.</summary>
     internal Setting<ApplianceSpec>? From { get; set; }
 
@@ -79,6 +88,22 @@ public sealed class ApplianceSpec
     /// The text it was read from with <c>"***"</c> in place of every password and password hash; empty when there was no file.
     /// </summary>
     public string RedactedText { get; internal init; } = "";
+
+    /// <summary>Takes a medium, and a keyring, from the caller instead of from the spec.</summary>
+    /// <param name="medium">The path of the medium's image, or its URL; null for what the spec says.</param>
+    /// <param name="keyring">The path of the keyring that vouches for the archive and the medium; null for the host's own.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: it is neither a path nor a URL.</exception>
+    public void Use(string? medium, string? keyring)
+    {
+        if (medium is not null)
+        {
+            Medium = ValueChecks.Medium(medium) is { } problem
+                ? throw new VirtigoException(FailureKind.Usage, $"{SpecProblems.Quote(medium)} {problem}.", "As in: --medium ubuntu-24.04.3-live-server-amd64.iso")
+                : new(medium, new Origin(OriginKind.Caller, "given as --medium"));
+        }
+
+        Keyring = keyring is null ? Keyring : Path.GetFullPath(keyring);
+    }
 
     /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>
     /// <param name="fileOrDistribution">The path of a file, or <c>debian</c>.</param>

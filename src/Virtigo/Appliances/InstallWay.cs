@@ -53,7 +53,9 @@ internal static class InstallWay
     /// Why a plan's installer is never saved, as the rest of a sentence; null when it is. Who has what was saved could read its memory.
     /// </summary>
     public static string? NotShared(AppliancePlan plan) =>
-        plan.Disk.Value.Passphrase is null ? null : "its memory would hold the key of the encrypted disk";
+        plan.IsUbuntu() ? "this distribution's runs from its beginning each time"
+        : plan.Disk.Value.Passphrase is not null ? "its memory would hold the key of the encrypted disk"
+        : null;
 
     /// <summary>What decides the way, to hash. Of secrets the plan's fingerprint has what tells them apart.</summary>
     public static IEnumerable<string> Parts(AppliancePlan plan) =>

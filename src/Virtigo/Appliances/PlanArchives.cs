@@ -1,6 +1,7 @@
 using Virtigo.Archives;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -11,6 +12,7 @@ namespace Virtigo.Appliances;
 internal sealed class PlanArchives
 {
     private const string Main = "main";
+    private static readonly string[] s_ubuntu = [Main, "restricted", "universe", "multiverse"];
 
     /// <summary>The release, its updates and its security updates.</summary>
     private const int OwnSuites = 3;
@@ -58,6 +60,7 @@ internal sealed class PlanArchives
     {
         string codename = plan.Release.Value;
         DebianRelease known = DebianRelease.Of(codename);
+        (string[] components, string? own) = plan.IsUbuntu() ? (s_ubuntu, MediumFetcher.FindKeyring(plan.Keyring)) : ([Main], plan.Keyring ?? known.Keyring);
         var sources = new List<ArchiveSource>
         {
             Own(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
@@ -82,7 +85,7 @@ internal sealed class PlanArchives
 
         // The distribution's own suites are the same on every mirror.
         ArchiveSource Own(Uri mirror, string suite, IReadOnlyList<Uri>? others) =>
-            new(mirror, suite, [Main], others, known.Keyring) { Pinned = Pin(plan.Lock, suite, archive: null) };
+            new(mirror, suite, components, others, own) { Pinned = Pin(plan.Lock, suite, archive: null) };
     }
 
     private static string? Pin(Setting<ApplianceLock>? locked, string suite, Uri? archive) => locked is null ? null

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Hypervisors;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
 
@@ -68,6 +69,11 @@ internal static class PlanEncoding
             }
 
             Write("firmware", Firmwares.NameOf(plan.Disk.Value.Firmware));
+        }
+
+        if (plan.Autoinstall is { } autoinstall)
+        {
+            Write("autoinstall", AutoinstallWriter.Compact(autoinstall));
         }
 
         foreach ((string key, IReadOnlyList<string> items) in plan.Target.Choices.Canonical())

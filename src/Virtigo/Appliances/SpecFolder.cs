@@ -49,6 +49,17 @@ internal sealed partial class SpecFolder
         return secret ? content : Take(relative, content, executable: false);
     }
 
+    /// <summary>The real path of a file, which something else than Virtigo reads.</summary>
+    /// <param name="relative">Its path below the folder.</param>
+    /// <param name="place">Where the spec names it, for messages.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: it is outside, missing, or no regular file.</exception>
+    public string Locate(string relative, string place)
+    {
+        using SafeFileHandle file = OpenInside(relative, place);
+        string real = PathOf(file);
+        return File.Exists(real) ? real : throw Wrong(place, relative, "is no regular file");
+    }
+
     /// <summary>Reads a file, or a folder with everything in it. Links in the folder are taken as links.</summary>
     /// <param name="relative">The path below the folder.</param>
     /// <param name="to">Where it is to be in the installed system.</param>

@@ -18,7 +18,7 @@ internal static partial class SpecKeys
 
     public static IReadOnlyList<SpecKey> All { get; } =
     [
-        new("distro", TextType.OneOf("debian"), "The distribution.", "debian", "`debian`", "distro: debian"),
+        new("distro", TextType.OneOf("debian", "ubuntu"), "The distribution.", "debian", "`debian` or `ubuntu`", "distro: debian"),
         new("release", new TextType("a release name", ValueChecks.Release, "^[a-z]+$"),
             "The release, as a codename or as a name that moves, such as `stable`.", "the archive's stable",
             "one word of lower-case letters", "release: trixie")
@@ -93,6 +93,7 @@ internal static partial class SpecKeys
             "The superuser's account. `root: locked` says what is the default anyway.", "locked", "", "root: {password-hash: \"$6$salt$…\"}"),
         .. People(),
         .. Steps(),
+        .. Ubuntu(),
         .. Composition(),
     ];
 

@@ -16,7 +16,7 @@ internal static class SpecReader
         {
             throw new VirtigoException(FailureKind.Usage,
                 $"There is no file {SpecProblems.Quote(distribution)}, and it is no distribution Virtigo can install"
-                + (SpecProblems.Suggest(distribution, ["debian"]) is { Length: > 0 } meant ? meant : " (debian)."),
+                + (SpecProblems.Suggest(distribution, ["debian", "ubuntu"]) is { Length: > 0 } meant ? meant : " (debian, ubuntu)."),
                 "Give the path of a spec file, or `debian` for an appliance with nothing special.");
         }
 
@@ -108,6 +108,8 @@ internal static class SpecReader
             TimeZone = values.Get<string>("timezone"),
             Keyboard = values.Get<string>("keyboard"),
             User = UserOf(values),
+            Medium = values.Get<string>("medium"),
+            Autoinstall = values.Get<AutoinstallWish>("autoinstall"),
             Root = RootOf(values),
             RedactedText = redactedText,
             Values = values,

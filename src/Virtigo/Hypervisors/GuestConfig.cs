@@ -110,6 +110,9 @@ public sealed record GuestDisk(string Path, DiskFormat Format)
 
     /// <summary>The guest cannot write.</summary>
     public bool ReadOnly { get; init; }
+
+    /// <summary>The guest sees a disc in a drive. Such a disk is read-only, and the last one.</summary>
+    public bool IsDisc { get; init; }
 }
 
 /// <summary>What is wrong with a disk, as a guest sees it.</summary>

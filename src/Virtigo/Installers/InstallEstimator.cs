@@ -39,12 +39,13 @@ internal sealed class InstallEstimator
     /// <param name="paths">Where it is kept.</param>
     /// <param name="accelerator">How the guest runs.</param>
     /// <param name="speed">The host's measured speed, for what was never measured.</param>
+    /// <param name="distribution">The distribution whose installer it is; Debian's when null.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     public static async Task<InstallEstimator> LoadAsync(
-        HostPaths paths, Accelerator accelerator, HostSpeed speed, CancellationToken cancellationToken)
+        HostPaths paths, Accelerator accelerator, HostSpeed speed, string? distribution, CancellationToken cancellationToken)
     {
         string file = Path.Combine(paths.State, "timings.json");
-        string guest = accelerator.ToString().ToLowerInvariant();
+        string guest = accelerator.ToString().ToLowerInvariant() + (distribution is null ? "" : "-" + distribution);
         InstallTimings timings = await ReadAsync(file, cancellationToken);
         Dictionary<InstallStage, StageTiming> stages = Scaled(speed);
         bool learnt = timings.Guests.TryGetValue(guest, out Dictionary<InstallStage, StageTiming>? known);

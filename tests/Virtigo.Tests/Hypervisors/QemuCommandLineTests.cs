@@ -24,6 +24,14 @@ public sealed class QemuCommandLineTests
     };
 
     [Fact]
+    public void A_disc_is_in_a_drive_and_leaves_the_disks_where_they_are()
+    {
+        string line = string.Join(' ', QemuCommandLine.Build(Full with { Disks = [.. Full.Disks, new GuestDisk("/data/noble.iso", DiskFormat.Raw) { ReadOnly = true, IsDisc = true }] }, Accelerator.Tcg));
+        Assert.Contains("file=/data/noble.iso,format=raw,cache=writeback,readonly=on -device ide-cd,id=vdisk2,drive=disk2,bootindex=3", line, StringComparison.Ordinal);
+        Assert.Contains("virtio-blk-pci,id=vdisk0,drive=disk0,addr=0x2", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_full_guest_has_exactly_what_it_asked_for() => Assert.Equal(
         """
         -name guest=web,debug-threads=on

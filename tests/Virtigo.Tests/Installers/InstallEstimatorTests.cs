@@ -55,5 +55,5 @@ public sealed class InstallEstimatorTests : IDisposable
     }
 
     private Task<InstallEstimator> Load(Accelerator accelerator = Accelerator.Tcg) => InstallEstimator.LoadAsync(
-        new HostPaths(_folder, _folder, _folder, _folder, _folder), accelerator, HostSpeed.OfReference, TestContext.Current.CancellationToken);
+        new HostPaths(_folder, _folder, _folder, _folder, _folder), accelerator, HostSpeed.OfReference, distribution: null, TestContext.Current.CancellationToken);
 }

@@ -124,7 +124,9 @@ internal static class QemuCommandLine
         return
         [
             "-drive", Invariant($"if=none,id=disk{index},node-name={DiskNode(index)},file={Escape(disk.Path)},format={format},cache={cache}{readOnly}"),
-            "-device", Invariant($"virtio-blk-pci,id={DiskDevice(index)},drive=disk{index},addr={Place(index, FirstDisk, MoreDisks)},bootindex={index + 1}{serial}"),
+            "-device", disk.IsDisc
+                ? Invariant($"ide-cd,id={DiskDevice(index)},drive=disk{index},bootindex={index + 1}")
+                : Invariant($"virtio-blk-pci,id={DiskDevice(index)},drive=disk{index},addr={Place(index, FirstDisk, MoreDisks)},bootindex={index + 1}{serial}"),
         ];
     }
 

@@ -69,6 +69,7 @@ internal static partial class QemuConfigCheck
             ExpectFile(config, "disk", disk.Path);
             Expect(config, disk.Serial is null || DiskSerialPattern().IsMatch(disk.Serial),
                 $"a disk's serial number is '{disk.Serial}'", "letters, digits, '-' and '_', at most 20");
+            Expect(config, !disk.IsDisc || (disk.ReadOnly && disk == config.Disks[^1]), "a disc is writable or not its last disk", "a read-only one after all others");
         }
 
         if (config.Kernel is { } kernel)

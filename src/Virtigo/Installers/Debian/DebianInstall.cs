@@ -201,6 +201,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     private static GuestSerial Port(InstallJob job, string name, string log) =>
         new(name) { LogFile = Path.Combine(job.LogFolder, log), LogAppends = job.SavedState is not null };
 
-    private static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken) =>
+    /// <summary>Whether a port says something before it ends.</summary>
+    internal static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken) =>
         await StreamSearch.FindAsync(port, [Encoding.UTF8.GetBytes(marker)], cancellationToken) >= 0;
 }

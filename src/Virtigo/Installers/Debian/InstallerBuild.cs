@@ -1,3 +1,5 @@
+using Virtigo.Installers.Ubuntu;
+
 namespace Virtigo.Installers.Debian;
 
 /// <summary>An installer that is ready to boot: everything verified, on the host's disk, and shared by all builds that need the same.</summary>
@@ -32,6 +34,9 @@ internal sealed record InstallerBuild
 
     /// <summary>The SHA-256 of that suite's signed file.</summary>
     public required string SuiteRelease { get; init; }
+
+    /// <summary>The medium that the installer needs besides; null when it fetches everything.</summary>
+    public UbuntuMedium? Medium { get; init; }
 
     /// <summary>The SHA-256 of everything that this build was made of, in lower-case hexadecimal.</summary>
     public required string CacheKey { get; init; }
