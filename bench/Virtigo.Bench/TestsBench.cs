@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Virtigo.Environments;
 using Virtigo.Host;
+using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Machines;
 
@@ -109,7 +110,7 @@ internal static class TestsBench
         await File.WriteAllTextAsync(emulator, Emulated);
         File.SetUnixFileMode(emulator, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using Process driver = Process.Start(new ProcessStartInfo("autopkgtest-virt-qemu",
-            ["--timeout-reboot", "1200", "--ram-size", "512", "--cpus", "1", "--qemu-command", emulator, "--qemu-options=-cpu max,-la57,-avx,-avx2",
+            ["--timeout-reboot", "1200", "--ram-size", "512", "--cpus", "1", "--qemu-command", emulator, $"--qemu-options=-cpu {GuestPlatform.EmulatedProcessor}",
                 "-o", folder.CreateSubdirectory("autopkgtest").FullName, ImageOf(folder)])
         {
             RedirectStandardInput = true,

@@ -53,4 +53,7 @@ public sealed class VirtigoException(FailureKind kind, string message, string? h
 
     /// <summary>The folder with everything known about the failure (logs, screen, command to rerun), or null.</summary>
     public string? ReportDirectory { get; init; }
+
+    /// <summary>Whether a guest's system has crashed, which under emulation may be the emulator's doing.</summary>
+    internal bool GuestCrashed { get; init; }
 }

@@ -90,7 +90,7 @@ public sealed class Lab : IDisposable
 
     public async Task<AppliancePlan> PlanAsync()
     {
-        ApplianceSpec spec = await ApplianceSpec.LoadAsync(Example, null, locked: true, Cancel);
+        ApplianceSpec spec = await ApplianceSpec.LoadAsync(Example, new SpecOptions(), Cancel);
         return await new AppliancePlanner(HostPlanning.On(Paths, new ArchiveOptions())).PlanAsync(spec, Cancel);
     }
 

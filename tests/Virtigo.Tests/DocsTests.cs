@@ -152,7 +152,10 @@ public sealed partial class DocsTests : IDisposable
         else
         {
             WriteWhatItNames(yaml);
-            await new AppliancePlanner(Host()).PlanAsync(ApplianceSpec.Parse(yaml, file), cancel);
+            foreach (ApplianceSpec spec in SpecReader.Parse(yaml, file, new SpecOptions()))
+            {
+                await new AppliancePlanner(Host()).PlanAsync(spec, cancel);
+            }
         }
     }
 
@@ -162,6 +165,7 @@ public sealed partial class DocsTests : IDisposable
         foreach (Match named in NamedFile().Matches(yaml))
         {
             (string path, string content) = named.Groups["key"].Success ? (named.Groups["key"].Value, PgpKey)
+                : named.Groups["part"].Success ? (named.Groups["part"].Value, "")
                 : named.Groups["from"].Success ? (named.Groups["from"].Value, "text\n")
                 : (named.Groups["file"].Value, named.Groups["file"].Value.EndsWith(".pub", StringComparison.Ordinal) ? SshKey : "secret");
             string full = Path.Combine(_home, path);
@@ -282,7 +286,7 @@ public sealed partial class DocsTests : IDisposable
     [GeneratedRegex(@"^tests:", RegexOptions.Multiline)]
     private static partial Regex Tests();
 
-    [GeneratedRegex(@"\bfile:(?<file>[^\s,\]}""]+)|\bkey: (?<key>[\w./-]+)|\bfrom: (?<from>[\w./-]+)")]
+    [GeneratedRegex(@"\bfile:(?<file>[^\s,\]}""]+)|\bkey: (?<key>[\w./-]+)|(?:\binclude: \[|\G, |\bfrom: )(?<part>[\w-]+\.yml)|\bfrom: (?<from>[\w./-]+)")]
     private static partial Regex NamedFile();
 
     [GeneratedRegex(@"`[^`\n]*`")]

@@ -8,7 +8,8 @@ internal sealed record ErrorReport(ErrorDetails Error);
 
 internal sealed record ErrorDetails(string Kind, int ExitCode, string Message, string? Hint, string? Report);
 
-internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyList<ExplainLine> Values, DateTimeOffset? SavedInstaller);
+internal sealed record ExplainReport(string Name, string Fingerprint, IReadOnlyList<ExplainLine> Values, DateTimeOffset? SavedInstaller,
+    string? SavedAfter);
 
 internal sealed record ExplainLine(string Key, string Value, string Origin, string Kind);
 
@@ -57,7 +58,11 @@ internal sealed record DifferenceLine(string Aspect, string Name, string? Before
 
 /// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
 internal sealed record BuildLine(
-    string Event, double At, string? Stage = null, double? Fraction = null, string? Detail = null, double? Took = null, double? Remaining = null);
+    string Event, double At, string? Stage = null, double? Fraction = null, string? Detail = null, double? Took = null, double? Remaining = null)
+{
+    /// <summary>The appliance, where several are built.</summary>
+    public string? Appliance { get; init; }
+}
 
 /// <summary>The last line of a build.</summary>
 internal sealed record BuildDoneLine(

@@ -6,8 +6,11 @@ namespace Virtigo.Cli.Output;
 internal interface IBuildDisplay : IProgress<BuildEvent>, IAsyncDisposable
 {
     /// <summary>The display that fits whoever listens.</summary>
-    static IBuildDisplay For(CliHost host, OutputMode mode) =>
-        mode.Json ? new JsonBuildDisplay(host.Data, host.Clock)
-        : mode.Live ? new LiveBuildDisplay(host.People, mode.Colour, host.Clock)
-        : new PlainBuildDisplay(host.People, host.Clock);
+    /// <param name="host">Where it is shown.</param>
+    /// <param name="mode">How.</param>
+    /// <param name="among">The appliance's name where it is one of several that are built at the same time; else null.</param>
+    static IBuildDisplay For(CliHost host, OutputMode mode, string? among = null) =>
+        mode.Json ? new JsonBuildDisplay(host.Data, host.Clock, among)
+        : mode.Live && among is null ? new LiveBuildDisplay(host.People, mode.Colour, host.Clock)
+        : new PlainBuildDisplay(host.People, host.Clock, among);
 }

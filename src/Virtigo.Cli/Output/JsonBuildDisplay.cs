@@ -4,7 +4,7 @@ using Virtigo.Appliances;
 namespace Virtigo.Cli.Output;
 
 /// <summary>One JSON object a line for each event, on standard output.</summary>
-internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock) : IBuildDisplay
+internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock, string? among = null) : IBuildDisplay
 {
     private readonly Lock _lock = new();
     private readonly long _start = clock.GetTimestamp();
@@ -25,7 +25,7 @@ internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock) : 
             };
             if (line is not null)
             {
-                output.WriteLine(JsonSerializer.Serialize(line, CliJson.Compact.BuildLine));
+                output.WriteLine(JsonSerializer.Serialize(line with { Appliance = among }, CliJson.Compact.BuildLine));
                 output.Flush();
             }
         }

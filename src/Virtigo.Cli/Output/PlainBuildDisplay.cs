@@ -4,7 +4,7 @@ using Virtigo.Appliances;
 namespace Virtigo.Cli.Output;
 
 /// <summary>One line for each thing worth knowing, with the time since the build began: for logs and CI.</summary>
-internal sealed class PlainBuildDisplay(TextWriter output, TimeProvider clock) : IBuildDisplay
+internal sealed class PlainBuildDisplay(TextWriter output, TimeProvider clock, string? among = null) : IBuildDisplay
 {
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(30);
     private readonly Lock _lock = new();
@@ -45,7 +45,7 @@ internal sealed class PlainBuildDisplay(TextWriter output, TimeProvider clock) :
     private void Write(TimeSpan now, string text)
     {
         _lastLine = now;
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)now.TotalMinutes:00}:{now.Seconds:00}] {text}"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{(int)now.TotalMinutes:00}:{now.Seconds:00}] {(among is null ? "" : among + ": ")}{text}"));
         output.Flush();
     }
 }

@@ -16,6 +16,7 @@ internal static class BuildVerb
         Option<string?> name = Targets.NameOption();
         Option<string?> medium = Targets.MediumOption();
         Option<string?> keyring = Targets.KeyringOption();
+        Option<string[]> set = Targets.SetOption();
         Option<string> accelerator = Accelerators.Option();
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
@@ -28,41 +29,43 @@ internal static class BuildVerb
             "virtigo build web.yml                          # about as long as an install takes; at once the second time",
             "virtigo build debian --name base               # no file at all",
             "virtigo build ubuntu.yml --medium noble.iso    # Ubuntu, from its own medium",
+            "virtigo build web.yml --set release=bookworm   # one of those its matrix describes; without it all of them",
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, medium, keyring, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
+            target, name, set, medium, keyring, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
-            long start = host.Clock.GetTimestamp();
-            ApplianceSpec spec = await ApplianceSpec.OpenAsync(run.Value(target)!, run.Value(name), locked: !run.Value(unlocked), cancellationToken);
-            spec.Use(run.Value(medium), run.Value(keyring));
-            AppliancePlan plan = await Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
-            if (run.Value(answers))
+            IReadOnlyList<ApplianceSpec> specs = await ApplianceSpec.OpenAllAsync(
+                run.Value(target)!, Targets.Read(run, name, set, locked: !run.Value(unlocked)), cancellationToken);
+            foreach (ApplianceSpec spec in specs)
             {
-                run.Host.Data.Write(ApplianceBuilder.Answers(plan));
+                spec.Use(run.Value(medium), run.Value(keyring));
             }
-            else if (run.Value(dryRun))
+
+            BuildOptions how = new()
             {
-                DryRun(run, plan);
+                Offline = run.Value(options.Offline),
+                AllowExpired = run.Value(options.AllowExpired),
+                Force = run.Value(force),
+                Full = run.Value(full),
+                TimeLimit = run.Value(timeLimit) is { } time ? Testing.TestOptions.ReadDuration(time) : null,
+                TrafficLimit = run.Value(trafficLimit) is { } size ? BuildOptions.ReadSize(size) : null,
+                Accelerator = Accelerators.Of(run.Value(accelerator)),
+                RerunCommand = Rerun(run),
+            };
+            if (run.Value(answers) || run.Value(dryRun))
+            {
+                foreach (ApplianceSpec spec in specs)
+                {
+                    AppliancePlan plan = await Builder(run).PlanAsync(spec, options.Archives(run), cancellationToken);
+                    Show(run, plan, run.Value(answers));
+                }
             }
             else
             {
-                var how = new BuildOptions
-                {
-                    Offline = run.Value(options.Offline),
-                    AllowExpired = run.Value(options.AllowExpired),
-                    Force = run.Value(force),
-                    Full = run.Value(full),
-                    TimeLimit = run.Value(timeLimit) is { } time ? Testing.TestOptions.ReadDuration(time) : null,
-                    TrafficLimit = run.Value(trafficLimit) is { } size ? BuildOptions.ReadSize(size) : null,
-                    Accelerator = Accelerators.Of(run.Value(accelerator)),
-                    SpecText = spec.RedactedText,
-                    RerunCommand = Rerun(run),
-                };
-                BuildResult built = await BuildAsync(run, plan, how, cancellationToken);
-                Tell(run, built with { Elapsed = host.Clock.GetElapsedTime(start) });
+                await BuildAllAsync(run, specs, how, cancellationToken);
             }
 
             return 0;
@@ -70,10 +73,63 @@ internal static class BuildVerb
         return verb;
     }
 
-    /// <summary>Builds with a display of what happens.</summary>
-    public static async Task<BuildResult> BuildAsync(Invocation run, AppliancePlan plan, BuildOptions how, CancellationToken cancellationToken)
+    private static void Show(Invocation run, AppliancePlan plan, bool answers)
     {
-        await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode);
+        if (answers)
+        {
+            run.Host.Data.Write(ApplianceBuilder.Answers(plan));
+        }
+        else
+        {
+            DryRun(run, plan);
+        }
+    }
+
+    /// <summary>
+    /// Builds all, at most as many at once as there are processors; each waits for the memory it needs. One that fails does not end the others.
+    /// </summary>
+    private static async Task BuildAllAsync(Invocation run, IReadOnlyList<ApplianceSpec> specs, BuildOptions how, CancellationToken cancellationToken)
+    {
+        var gate = new Lock();
+        var failures = new List<VirtigoException>();
+        var limit = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(specs, limit, async (spec, token) =>
+        {
+            try
+            {
+                long start = run.Host.Clock.GetTimestamp();
+                AppliancePlan plan = await Builder(run).PlanAsync(spec, run.Options.Archives(run), token);
+                BuildResult built = await BuildAsync(run, plan, how with { SpecText = spec.RedactedText }, specs.Count > 1 ? spec.Name.Value : null, token);
+                lock (gate)
+                {
+                    Tell(run, built with { Elapsed = run.Host.Clock.GetElapsedTime(start) });
+                }
+            }
+            catch (VirtigoException failure) when (specs.Count > 1)
+            {
+                lock (gate)
+                {
+                    failures.Add(failure);
+                    run.People($"{spec.Name.Value}: {failure.Message}");
+                }
+            }
+        });
+        if (failures is [var first, ..])
+        {
+            throw failures.Count == 1 ? first : new VirtigoException(first.Kind, $"{failures.Count} of {specs.Count} appliances were not built.", "Each has said above why.", first);
+        }
+    }
+
+    /// <summary>Builds with a display of what happens.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="plan">What to build.</param>
+    /// <param name="how">How.</param>
+    /// <param name="among">The appliance's name where it is one of several that are built at the same time; else null.</param>
+    /// <param name="cancellationToken">Ends the build.</param>
+    public static async Task<BuildResult> BuildAsync(
+        Invocation run, AppliancePlan plan, BuildOptions how, string? among, CancellationToken cancellationToken)
+    {
+        await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode, among);
         return await Builder(run).BuildAsync(plan, how, display, cancellationToken);
     }
 

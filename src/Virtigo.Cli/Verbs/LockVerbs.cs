@@ -11,23 +11,24 @@ internal static class LockVerbs
     public static Verb Lock(GlobalOptions options, CliHost host)
     {
         Argument<string> file = File();
+        Option<string[]> set = Targets.SetOption();
         Option<bool> update = new("--update") { Description = "Lock anew what the archives have now" };
         var verb = new Verb("lock", "Write down what an appliance is built from, so that it is built from the same again",
             "virtigo lock web.yml            # builds it if need be; writes web.lock, which every later build uses",
             "virtigo lock web.yml --update   # takes in what the archives have now")
         {
-            file, update,
+            file, set, update,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             string spec = run.Value(file)!;
-            string path = ApplianceLock.PathFor(spec);
+            ApplianceSpec wanted = await ApplianceSpec.LoadAsync(spec, Targets.Read(run, null, set, locked: false), cancellationToken);
+            string path = ApplianceLock.PathFor(spec, wanted);
             if (System.IO.File.Exists(path) && !run.Value(update))
             {
                 throw new VirtigoException(FailureKind.Usage, $"{path} is there already, and builds of {spec} use it.", "Give --update to lock anew what the archives have now.");
             }
 
-            ApplianceSpec wanted = await ApplianceSpec.LoadAsync(spec, null, locked: false, cancellationToken);
             AppliancePlan plan = await Targets.PlanAsync(run, wanted, cancellationToken);
             plan.CheckLockable();
             var how = new BuildOptions
@@ -37,7 +38,7 @@ internal static class LockVerbs
                 SpecText = wanted.RedactedText,
                 RerunCommand = BuildVerb.Rerun(run),
             };
-            BuildResult built = await BuildVerb.BuildAsync(run, plan, how, cancellationToken);
+            BuildResult built = await BuildVerb.BuildAsync(run, plan, how, null, cancellationToken);
             ApplianceLock made = ApplianceLock.Of(plan, built.Image.Manifest, host.Clock.GetUtcNow());
             await made.SaveAsync(path, cancellationToken);
             Tell(run, path, made.Files.Count, made.Files.Sum(one => one.Size),
@@ -61,7 +62,7 @@ internal static class LockVerbs
         {
             string spec = run.Value(file)!;
             string target = run.Value(output) ?? Path.ChangeExtension(spec, ".bundle");
-            AppliancePlan plan = await Targets.PlanAsync(run, await ApplianceSpec.LoadAsync(spec, null, locked: true, cancellationToken), cancellationToken);
+            AppliancePlan plan = await Targets.PlanAsync(run, await ApplianceSpec.LoadAsync(spec, new SpecOptions(), cancellationToken), cancellationToken);
             (int files, long bytes) = await ApplianceBundle.WriteAsync(spec, plan, run.Host.Paths, target, cancellationToken);
             Tell(run, target, files, bytes, $"{target}: {files} files ({Words.Size(bytes)})");
             return 0;

@@ -31,14 +31,42 @@ internal static class Targets
         HelpName = "path",
     };
 
-    public static async Task<AppliancePlan> PlanAsync(Invocation run, string target, string? name, CancellationToken cancellationToken)
+    public static Option<string[]> SetOption() => new("--set")
     {
-        ApplianceSpec spec = await ApplianceSpec.OpenAsync(target, name, locked: true, cancellationToken);
-        return await PlanAsync(run, spec, cancellationToken);
-    }
+        Description = "A value for a variable of the description, or the one to take of its matrix; may be given again",
+        HelpName = "name=value",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+    };
+
+    /// <summary>How the description is to be read.</summary>
+    public static SpecOptions Read(Invocation run, Option<string?>? name, Option<string[]>? set, bool locked = true) => new()
+    {
+        Name = name is null ? null : run.Value(name),
+        Locked = locked,
+        Set = set is null ? new Dictionary<string, string>() : Values(run.Value(set) ?? []),
+    };
 
     public static Task<AppliancePlan> PlanAsync(Invocation run, ApplianceSpec spec, CancellationToken cancellationToken) =>
         new AppliancePlanner(HostPlanning.On(run.Host.Paths, run.Options.Archives(run))).PlanAsync(spec, cancellationToken);
+
+    private static Dictionary<string, string> Values(string[] written)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string one in written)
+        {
+            if (one.IndexOf('=') is var at and > 0)
+            {
+                values[one[..at]] = one[(at + 1)..];
+            }
+            else
+            {
+                throw new VirtigoException(FailureKind.Usage, $"--set: '{one}' has no value.", "Give a name and its value, as in: --set release=trixie");
+            }
+        }
+
+        return values;
+    }
 
     /// <summary>The YAML files of the current folder.</summary>
     public static IEnumerable<string> YamlFiles() =>

@@ -36,7 +36,6 @@ internal sealed partial class ApplianceBuild
             },
         });
         _evidence = () => watcher.LastLines(40);
-        _fetchedBefore = [medium.Record];
         try
         {
             await UbuntuSeed.WriteAsync(seed, plan.ToUbuntuChoices(), nonce, cancellationToken);
@@ -48,6 +47,7 @@ internal sealed partial class ApplianceBuild
             File.Delete(seed);
         }
 
+        _fetched = [medium.Record, .. proxy.Records];
         log.Installed();
         await estimator.LearnAsync(watcher.Timings, cancellationToken);
     }
@@ -65,6 +65,6 @@ internal sealed partial class ApplianceBuild
         MemoryMiB = UbuntuBoot.MemoryMiB,
         Accelerator = Chosen,
         Firmware = plan.Disk.Value.Firmware,
-        ArchivePorts = archives.All.Select(suite => GuestPort(suite.Source.BaseUri)).ToHashSet(),
+        ArchivePorts = archives.All.Select(suite => ApplianceInstall.GuestPort(suite.Source.BaseUri)).ToHashSet(),
     };
 }

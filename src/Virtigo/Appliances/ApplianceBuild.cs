@@ -1,12 +1,10 @@
-using System.Globalization;
 using System.Reflection;
-using System.Security.Cryptography;
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
-using Virtigo.Installers;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 using Virtigo.Machines;
 using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
@@ -19,12 +17,9 @@ internal sealed partial class ApplianceBuild(
 {
     private const string BootLogName = "boot-test-console.log";
 
-    /// <summary>What debian-installer and the unpacked initial file system need. Not the plan's: nothing of it is to be seen in the image.</summary>
-    private const int InstallMemoryMiB = 1024;
-
     private AcceleratorReport? _accelerator;
     private Func<IReadOnlyList<string>> _evidence = () => [];
-    private IReadOnlyList<ProxyRecord> _fetchedBefore = [];
+    private IReadOnlyList<ProxyRecord> _fetched = [];
 
     /// <summary>Builds the image.</summary>
     /// <exception cref="VirtigoException">The build failed; the exception names the report.</exception>
@@ -48,6 +43,9 @@ internal sealed partial class ApplianceBuild(
 
     private async Task<StoredImage> RunAsync(BuildLimits limits, CancellationToken cancellationToken)
     {
+        long memory = Math.Max(plan.IsUbuntu() ? UbuntuBoot.MemoryMiB : ApplianceInstall.MemoryMiB, plan.MemoryMiB.Value) + HostBudget.OverheadMiB;
+        using IDisposable reserved = await new HostBudget(paths, clock).ReserveAsync(
+            memory, $"The build of {plan.Name.Value}", () => log.Note("Waiting for memory that other machines use."), cancellationToken);
         using SocketFolder sockets = SocketFolder.Create(paths);
         _accelerator = await log.StageAsync("accelerator", () => ProbeAsync(cancellationToken));
         var proxy = new ArchiveProxy(archives.Routes(), pool, new ArchiveProxyOptions
@@ -59,7 +57,7 @@ internal sealed partial class ApplianceBuild(
         await InstallAsync(proxy, sockets.Path, cancellationToken);
         BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
         CheckLocked(boot);
-        return await log.StageAsync("seal", () => SealAsync(proxy, boot, cancellationToken));
+        return await log.StageAsync("seal", () => SealAsync(boot, cancellationToken));
     }
 
     private async Task<AcceleratorReport> ProbeAsync(CancellationToken cancellationToken)
@@ -73,10 +71,6 @@ internal sealed partial class ApplianceBuild(
         return report;
     }
 
-    /// <summary>
-    /// Installs. Every install waits where its way parts from other appliances', is saved there, and goes on from what was saved: so one that
-    /// finds another's saved there differs from it in nothing.
-    /// </summary>
     private async Task InstallAsync(ArchiveProxy proxy, string sockets, CancellationToken cancellationToken)
     {
         if (installer.Medium is { } medium)
@@ -85,106 +79,39 @@ internal sealed partial class ApplianceBuild(
             return;
         }
 
-        DebianChoices choices = plan.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
-        string way = InstallWay.Of(plan);
-        string key = InstallWay.Key(way, archives, installer, await GuestPlatform.OfAsync(hypervisor, Chosen, cancellationToken));
-        using InstallPointTurn turn = await new InstallPointStore(paths).EnterAsync(
-            key, () => log.Note("Another build comes the same way; waiting until it parts from this one."), cancellationToken);
-        bool goesOn = turn.Point is not null && !options.Full;
-
-        InstallEstimator estimator = await InstallEstimator.LoadAsync(paths, Chosen, _accelerator!.Speed, distribution: null, cancellationToken);
-        InstallWatcher watcher = await WatcherAsync(estimator, goesOn ? InstallStage.Packages : InstallStage.Components, cancellationToken);
-        var install = new DebianInstall(hypervisor, proxy, watcher);
-        InstallJob job = await JobAsync(choices, sockets, cancellationToken);
-        if (goesOn)
+        var install = new ApplianceInstall(paths, hypervisor, clock, log, plan, archives, installer, proxy)
         {
-            log.Note(string.Create(CultureInfo.InvariantCulture,
-                $"Goes on from where an install of {turn.Point!.Created:yyyy-MM-dd HH:mm} UTC came to before it knew its appliance."));
-            await turn.TakeAsync(draft.DiskPath, draft.Directory, clock.GetUtcNow(), cancellationToken);
-            _fetchedBefore = turn.Point.Fetched;
-        }
-        else
-        {
-            await QemuImage.CreateAsync(draft.DiskPath, plan.DiskBytes.Value, cancellationToken);
-            await install.SaveWaitingAsync(job, turn.Begin(), cancellationToken);
-            await turn.KeepAsync(new InstallPoint(key, way, clock.GetUtcNow(), proxy.Records), draft.DiskPath, draft.Directory, cancellationToken);
-        }
-
-        await install.RunAsync(GoingOn(job, choices, turn), cancellationToken);
-        log.Installed();
-        await estimator.LearnAsync(watcher.Timings, cancellationToken);
-        File.Delete(job.InitrdPath);
-    }
-
-    private async Task<InstallWatcher> WatcherAsync(InstallEstimator estimator, InstallStage first, CancellationToken cancellationToken)
-    {
-        TemplateCatalog templates = await TemplateCatalog.OfAsync(installer, cancellationToken);
-        Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
-        var watcher = new InstallWatcher(new InstallWatcherOptions
-        {
-            Speed = _accelerator!.Speed,
-            FirstStage = first,
-            Clock = clock,
-            Estimator = estimator,
-            Templates = templates,
-            NearPackages = near,
-            OnEvent = happened =>
-            {
-                if (happened is InstallProgress now)
-                {
-                    log.Installing(now);
-                }
-            },
-        });
-        _evidence = () => watcher.LastLines(40);
-        return watcher;
-    }
-
-    private async Task<InstallJob> JobAsync(DebianChoices choices, string sockets, CancellationToken cancellationToken)
-    {
-        string initrd = Path.Combine(draft.Directory, "initrd");
-        string preseed = PreseedWriter.Write(DebianAnswers.Shared(choices), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority), cancellationToken);
-        return new InstallJob
-        {
-            Name = plan.Name.Value,
-            SocketFolder = sockets,
-            LogFolder = draft.Directory,
+            Folder = draft.Directory,
             DiskPath = draft.DiskPath,
-            KernelPath = installer.KernelPath,
-            InitrdPath = initrd,
-            CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-            MemoryMiB = InstallMemoryMiB,
+            Sockets = sockets,
             Accelerator = Chosen,
-            Firmware = plan.Disk.Value.Firmware,
-            ArchivePorts = archives.All.Select(suite => GuestPort(suite.Source.BaseUri)).ToHashSet(),
+            Speed = _accelerator!.Speed,
+            Full = options.Full,
         };
+        _evidence = install.LastLines;
+        _fetched = await install.RunAsync(cancellationToken);
+        log.Installed();
     }
-
-    /// <summary>The same guest, as it goes on to the end with what is the appliance's own.</summary>
-    private InstallJob GoingOn(InstallJob job, DebianChoices choices, InstallPointTurn turn)
-    {
-        string nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        string preseed = PreseedWriter.Write(DebianAnswers.Own(choices), redact: false);
-        return job with
-        {
-            SavedState = turn.StatePath,
-            OwnPart = token =>
-            {
-                // The guest has its state by now: others may go on from it.
-                turn.Dispose();
-                return InstallHooks.PackAsync(InstallHooks.Own(choices, preseed, nonce), clock.GetUtcNow(), token);
-            },
-            Marker = InstallHooks.Marker(nonce),
-        };
-    }
-
-    /// <summary>The guest speaks HTTP to the proxy, whatever the proxy speaks to the archive.</summary>
-    private static int GuestPort(Uri mirror) => mirror.IsDefaultPort ? 80 : mirror.Port;
 
     private Accelerator Chosen => options.Accelerator == Accelerator.Auto ? _accelerator!.Accelerator : options.Accelerator;
 
+    /// <summary>
+    /// Boots the image. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
+    /// </summary>
     private async Task<BootReport> BootAsync(string sockets, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await BootOnceAsync(sockets, cancellationToken);
+        }
+        catch (VirtigoException crash) when (crash.GuestCrashed && Chosen == Accelerator.Tcg)
+        {
+            log.Note($"{crash.Message} It is emulated, and emulation may be the cause: it boots once more.");
+            return await BootOnceAsync(sockets, cancellationToken);
+        }
+    }
+
+    private async Task<BootReport> BootOnceAsync(string sockets, CancellationToken cancellationToken)
     {
         string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
         await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
@@ -226,7 +153,7 @@ internal sealed partial class ApplianceBuild(
 
     private static ImagePackage Listed(GuestPackage package) => new(package.Name, package.Version, package.Architecture);
 
-    private async Task<StoredImage> SealAsync(ArchiveProxy proxy, BootReport boot, CancellationToken cancellationToken) =>
+    private async Task<StoredImage> SealAsync(BootReport boot, CancellationToken cancellationToken) =>
         await draft.SealAsync(
             new ImageManifest
             {
@@ -246,7 +173,7 @@ internal sealed partial class ApplianceBuild(
                 Packages = [.. boot.Packages.Select(Listed)],
                 Materials =
                 [
-                    .. _fetchedBefore.Concat(proxy.Records).Where(record => record is { Status: 200, Sha256: not null })
+                    .. _fetched.Where(record => record is { Status: 200, Sha256: not null })
                         .DistinctBy(record => (record.Url, record.Sha256))
                         .Select(record => new ImageMaterial(record.Url, record.Sha256!, record.Size, record.Verified)),
                 ],
@@ -292,7 +219,7 @@ internal sealed partial class ApplianceBuild(
     private string[] Secrets =>
     [
         .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
-        .. plan.Target.Choices.Users.Select(user => user.PasswordHash).OfType<string>(),
-        .. plan.Target.Choices.Debconf.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+        .. plan.Parts.SelectMany(part => part.Target.Choices.Users).Select(user => user.PasswordHash).OfType<string>(),
+        .. plan.Parts.SelectMany(part => part.Target.Choices.Debconf).Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
     ];
 }

@@ -94,7 +94,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
             return AutoinstallWriter.Write(UbuntuAnswers.Of(plan.ToUbuntuChoices()), redact: true);
         }
 
-        DebianChoices choices = plan.ToDebianChoices();
+        DebianChoices choices = plan.Parts[0].ToDebianChoices();
         return "# At the start:\n" + PreseedWriter.Write(DebianAnswers.Shared(choices), redact: true)
             + "\n# When the base system is complete and up to date:\n" + PreseedWriter.Write(DebianAnswers.Own(choices), redact: true);
     }
@@ -106,12 +106,26 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// <param name="plan">The plan.</param>
     public static bool SavesInstaller(AppliancePlan plan) => !plan.IsUbuntu();
 
-    /// <summary>When an installer was saved that a build of this plan may go on from; null when there is none.</summary>
+    /// <summary>The saved installer that a build of this plan may go on from; null when there is none.</summary>
     /// <param name="plan">The plan.</param>
-    public DateTimeOffset? SavedInstall(AppliancePlan plan)
+    public SavedInstaller? SavedInstall(AppliancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return SavesInstaller(plan) && new InstallPointStore(paths).Find(InstallWay.Of(plan)) is [var newest, ..] ? newest.Created : null;
+        if (!SavesInstaller(plan))
+        {
+            return null;
+        }
+
+        var store = new InstallPointStore(paths);
+        for (int part = plan.Parts.Count - 1; part >= 0; part--)
+        {
+            if (store.Find(InstallWay.Before(plan, part)) is [var newest, ..])
+            {
+                return new SavedInstaller(newest.Created, part == 0 ? null : plan.Parts[part - 1].Name.Value);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The image that a plan led to before, without asking any archive.</summary>
@@ -133,7 +147,11 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     internal static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)
     {
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, cancellationToken);
-        await archives.CheckPackagesAsync(plan.Packages);
+        foreach (AppliancePlan part in plan.Parts)
+        {
+            await archives.CheckPackagesAsync(part.Packages);
+        }
+
         if (client.Options.Offline && plan.Lock is { } locked)
         {
             CheckPooled(locked, client.Pool);
@@ -168,27 +186,10 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
     /// Everything of an image that is known without asking an archive: the plan, and what this version of Virtigo makes of it.
     /// A version that answers or prepares otherwise does not take an older version's image for its own.
     /// </summary>
-    private static string Recipe(AppliancePlan plan)
-    {
-        if (plan.IsUbuntu())
-        {
-            return PartsHash.Of([plan.Fingerprint, .. UbuntuPlan.Recipe(plan)]);
-        }
-
-        DebianChoices choices = plan.ToDebianChoices();
-        return PartsHash.Of(
-        [
-            plan.Fingerprint,
-            .. InstallWay.Parts(plan),
-            .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-            .. InstallHooks.Own(Nameless(choices), "", "").Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal))
-                .Select(file => file.Text),
-        ]);
-    }
-
-    // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
-    private static DebianChoices Nameless(DebianChoices choices) =>
-        choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
+    private static string Recipe(AppliancePlan plan) => plan.IsUbuntu() ? PartsHash.Of([plan.Fingerprint, .. UbuntuPlan.Recipe(plan)]) : PartsHash.Of(
+    [
+        plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany((part, index) => InstallWay.Own(part, first: index == 0)),
+    ]);
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(
@@ -197,3 +198,8 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
                 _clock.GetUtcNow()),
             cancellationToken);
 }
+
+/// <summary>An installer that was saved on its way.</summary>
+/// <param name="Created">When.</param>
+/// <param name="After">The appliance that was complete then, which others build on; null when it did not know its appliance yet.</param>
+public sealed record SavedInstaller(DateTimeOffset Created, string? After);

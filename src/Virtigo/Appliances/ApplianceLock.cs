@@ -49,6 +49,15 @@ public sealed record ApplianceLock
     /// <param name="specFile">The path of the spec.</param>
     public static string PathFor(string specFile) => Path.ChangeExtension(specFile, Extension);
 
+    /// <summary>The lock file of one of the appliances that a file describes.</summary>
+    /// <param name="specFile">The path of the file.</param>
+    /// <param name="spec">The appliance.</param>
+    public static string PathFor(string specFile, ApplianceSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.InMatrix ? Path.Combine(Path.GetDirectoryName(specFile) ?? "", spec.Name.Value + Extension) : PathFor(specFile);
+    }
+
     /// <summary>The lock of an image.</summary>
     /// <param name="plan">The plan that led to it.</param>
     /// <param name="manifest">What is known of the image.</param>

@@ -80,6 +80,27 @@ public sealed record AppliancePlan
     /// <summary>What the spec says to Ubuntu's installer itself; null when it says nothing.</summary>
     internal AutoinstallMap? Autoinstall { get; init; }
 
+    /// <summary>
+    /// The appliance that this one builds on; null for none. This one is what that one is, and then <see cref="Packages"/> and all that is done
+    /// in the installed system here; every other value is that one's.
+    /// </summary>
+    public Setting<AppliancePlan>? From { get; init; }
+
+    /// <summary>The appliances that this one builds on, the nearest first.</summary>
+    internal IEnumerable<AppliancePlan> Below
+    {
+        get
+        {
+            for (AppliancePlan? below = From?.Value; below is not null; below = below.From?.Value)
+            {
+                yield return below;
+            }
+        }
+    }
+
+    /// <summary>The appliances that this one builds on, the undermost first, and this one: the order in which they are installed.</summary>
+    internal IReadOnlyList<AppliancePlan> Parts => [.. Below.Reverse(), this];
+
     /// <summary>The files that the spec brings.</summary>
     internal IReadOnlyList<SpecFile> SpecFiles { get; init; } = [];
 
@@ -124,7 +145,7 @@ public sealed record AppliancePlan
             new("security-mirror", SecurityMirror.Value.AbsoluteUri, SecurityMirror.Origin),
             new("hostname", Hostname.Value, Hostname.Origin),
             new("domain", Domain.Value, Domain.Origin),
-            new("packages", Packages.Value.Count == 0 ? "(standard system only)" : string.Join(", ", Packages.Value), Packages.Origin),
+            new("packages", Packages.Value.Count == 0 ? From is null ? "(standard system only)" : "(none more)" : string.Join(", ", Packages.Value), Packages.Origin),
             new("disk", ByteSize.Format(DiskBytes.Value), DiskBytes.Origin),
             new("disk layout", DiskPlanner.Describe(Disk.Value), Disk.Origin),
             new("firmware", Firmwares.NameOf(Firmware.Value), Firmware.Origin),
@@ -142,6 +163,17 @@ public sealed record AppliancePlan
         }
 
         lines.AddRange(Target.Explained);
+        if (From is { } from)
+        {
+            lines.Add(new("from", $"{from.Value.Name.Value} ({from.Value.Fingerprint[..12]}), which adds before:", from.Origin));
+            foreach (AppliancePlan below in Below)
+            {
+                string prefix = below.Name.Value + ": ";
+                lines.Add(new(prefix + "packages", below.Packages.Value.Count == 0 ? "(none)" : string.Join(", ", below.Packages.Value), below.Packages.Origin));
+                lines.AddRange(below.Target.Explained.Select(line => line with { Key = prefix + line.Key }));
+            }
+        }
+
         return lines;
     }
 

@@ -15,6 +15,29 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     /// </exception>
     public async Task<AppliancePlan> PlanAsync(ApplianceSpec spec, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.From is { } from
+            ? await LayerAsync(spec, new(await PlanAsync(from.Value, cancellationToken), from.Origin), cancellationToken)
+            : await WholeAsync(spec, cancellationToken);
+    }
+
+    /// <summary>The plan of what a spec adds; everything else is as in the plan it builds on.</summary>
+    private async Task<AppliancePlan> LayerAsync(ApplianceSpec spec, Setting<AppliancePlan> from, CancellationToken cancellationToken)
+    {
+        UbuntuPlanner.RefuseLayer(spec, from.Value);
+        AppliancePlan plan = from.Value with
+        {
+            Name = spec.Name,
+            Hostname = HostnameOf(spec),
+            From = from,
+            Packages = Packages(spec, null, []),
+            Target = TargetPlan.None,
+        };
+        return await WithTargetAsync(spec, plan, SpecFolder.Of(spec.Values!.File), null, cancellationToken);
+    }
+
+    private async Task<AppliancePlan> WholeAsync(ApplianceSpec spec, CancellationToken cancellationToken)
+    {
         UserConfig config = await UserConfig.LoadAsync(environment.Paths, cancellationToken);
         bool isUbuntu = spec.Distribution?.Value == UbuntuPlanner.Distribution;
         (isUbuntu ? UbuntuPlanner.Refuse : (Action<ApplianceSpec>)UbuntuPlanner.RefuseElsewhere)(spec);
@@ -35,7 +58,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             Mirror = new(mirrors.Mirrors.Value[0], mirrors.Mirrors.Origin),
             OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
             SecurityMirror = mirrors.Security,
-            Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
+            Hostname = HostnameOf(spec),
             Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
@@ -64,16 +87,22 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     }
 
     private async Task<AppliancePlan> WithTargetAsync(
-        ApplianceSpec spec, AppliancePlan plan, SpecFolder folder, SecretSource secrets, CancellationToken cancellationToken)
+        ApplianceSpec spec, AppliancePlan plan, SpecFolder folder, SecretSource? secrets, CancellationToken cancellationToken)
     {
-        var target = new TargetPlanner(spec.Values!, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
+        var target = new TargetPlanner(spec, folder, secrets ?? new SecretSource(folder, environment, spec.Answered),
+            () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
         return plan with
         {
             Target = await target.PlanAsync(plan, cancellationToken),
-            Packages = Packages(spec, plan.User.Value, target.Needs),
-            SpecFiles = folder.Taken,
+            Packages = Packages(spec, plan.From is null ? plan.User.Value : null, [.. target.Needs.Where(need => !IsInstalledBelow(plan, need.Package))]),
+            SpecFiles = [.. spec.Parts, .. folder.Taken],
         };
     }
+
+    private static bool IsInstalledBelow(AppliancePlan plan, string package) =>
+        plan.Below.Any(below => below.Packages.Value.Select(PackageWish.Parse).Any(wish => wish.Name == package && !wish.Remove));
+
+    private static Setting<string> HostnameOf(ApplianceSpec spec) => spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name"));
 
     private static Setting<string> Locked(Setting<ApplianceLock> locked, Setting<string>? wanted)
     {

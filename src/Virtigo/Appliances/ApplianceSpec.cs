@@ -59,8 +59,20 @@ public sealed class ApplianceSpec
     /// <summary>What is said to Ubuntu's installer itself.</summary>
     internal Setting<AutoinstallWish>? Autoinstall { get; init; }
 
+    /// <summary>The spec that this one builds on, with what is decided here; null for none.</summary>
+    internal Setting<ApplianceSpec>? From { get; set; }
+
+    /// <summary>The values of its variables.</summary>
+    internal IReadOnlyDictionary<string, string> Variables { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>The files it was put together of, beside its own.</summary>
+    internal IReadOnlyList<SpecFile> Parts { get; private set; } = [];
+
+    /// <summary>Whether its file describes others too.</summary>
+    internal bool InMatrix { get; private set; }
+
     /// <summary>The lock beside the file, or null when there is none.</summary>
-    internal Setting<ApplianceLock>? Lock { get; set; }
+    internal Setting<ApplianceLock>? Lock { get; private set; }
 
     internal Setting<UserWish>? User { get; init; }
 
@@ -91,18 +103,27 @@ public sealed class ApplianceSpec
         }
 
         Keyring = keyring is null ? Keyring : Path.GetFullPath(keyring);
+        From?.Value.Use(medium, keyring);
     }
 
     /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>
     /// <param name="fileOrDistribution">The path of a file, or <c>debian</c>.</param>
-    /// <param name="name">The image's name; null for the file's without extension, or the distribution's.</param>
-    /// <param name="locked">Whether a lock beside the file counts.</param>
+    /// <param name="options">How it is read.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="VirtigoException">There is no such file or distribution, or something is wrong with the content.</exception>
-    public static async Task<ApplianceSpec> OpenAsync(string fileOrDistribution, string? name, bool locked, CancellationToken cancellationToken) =>
-        File.Exists(fileOrDistribution)
-            ? await LoadAsync(fileOrDistribution, name, locked, cancellationToken)
-            : ForDistribution(fileOrDistribution, name);
+    public static async Task<ApplianceSpec> OpenAsync(string fileOrDistribution, SpecOptions options, CancellationToken cancellationToken) =>
+        Only(await OpenAllAsync(fileOrDistribution, options, cancellationToken), fileOrDistribution);
+
+    /// <summary>Reads what a person means: a file of that name, with as many appliances as its matrix has, else a distribution.</summary>
+    /// <inheritdoc cref="OpenAsync"/>
+    public static async Task<IReadOnlyList<ApplianceSpec>> OpenAllAsync(string fileOrDistribution, SpecOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return File.Exists(fileOrDistribution)
+            ? await SpecReader.LoadAsync(fileOrDistribution, options, cancellationToken)
+            : options.Set.Count == 0 ? [ForDistribution(fileOrDistribution, options.Name)]
+            : throw new VirtigoException(FailureKind.Usage, $"--set gives a value to a file's variables, and there is no file {SpecProblems.Quote(fileOrDistribution)}.");
+    }
 
     /// <summary>A spec that leaves everything but the distribution to the planner; its name is the distribution's.</summary>
     /// <param name="distribution">The distribution: <c>debian</c>.</param>
@@ -113,19 +134,53 @@ public sealed class ApplianceSpec
 
     /// <summary>Reads a spec from YAML.</summary>
     /// <param name="yaml">The text; may be empty.</param>
-    /// <param name="file">The file's name: used in messages, and for the name of the appliance.</param>
-    /// <param name="name">The image's name; null for the file's without extension.</param>
+    /// <param name="file">The file's name: used in messages, for the name of the appliance, and for the folder that other files are read from.</param>
+    /// <param name="options">How it is read; null for nothing special. A lock is not looked for.</param>
     /// <exception cref="VirtigoException">Everything that is wrong with the text, each with file, line and column.</exception>
-    public static ApplianceSpec Parse(string yaml, string file, string? name = null) => SpecReader.Parse(yaml, file, name);
+    public static ApplianceSpec Parse(string yaml, string file, SpecOptions? options = null) =>
+        Only(SpecReader.Parse(yaml, file, options ?? new SpecOptions()), file);
 
     /// <summary>Reads a spec from a YAML file of at most <see cref="MaxFileBytes"/>, and the lock beside it if there is one.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="name">The image's name; null for the file's without extension.</param>
-    /// <param name="locked">Whether a lock beside the file counts.</param>
+    /// <param name="options">How it is read.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="VirtigoException">The file cannot be read, or something is wrong with its content.</exception>
-    public static Task<ApplianceSpec> LoadAsync(string path, string? name, bool locked, CancellationToken cancellationToken) =>
-        SpecReader.LoadAsync(path, name, locked, cancellationToken);
+    public static async Task<ApplianceSpec> LoadAsync(string path, SpecOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Only(await SpecReader.LoadAsync(path, options, cancellationToken), path);
+    }
+
+    internal ApplianceSpec Reading(IReadOnlyList<SpecFile> parts, bool inMatrix)
+    {
+        (Parts, InMatrix) = (parts, inMatrix);
+        return this;
+    }
+
+    /// <summary>Pins the archives, also for what it builds on.</summary>
+    internal void UseLock(Setting<ApplianceLock> pinned)
+    {
+        Lock = pinned;
+        From?.Value.UseLock(pinned);
+    }
+
+    private static ApplianceSpec Only(IReadOnlyList<ApplianceSpec> specs, string file) => specs is [var only] ? only
+        : throw new VirtigoException(FailureKind.Usage,
+            $"{file} describes {specs.Count} appliances: {string.Join(", ", specs.Take(10).Select(spec => spec.Name.Value))}{(specs.Count > 10 ? ", …" : "")}.",
+            "Choose one by the values of its matrix, as in: --set release=trixie");
+}
+
+/// <summary>How a spec is read.</summary>
+public sealed record SpecOptions
+{
+    /// <summary>The image's name; null for the file's without extension, or the distribution's.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Whether a lock beside the file counts. Default: yes.</summary>
+    public bool Locked { get; init; } = true;
+
+    /// <summary>Values for the file's variables, and for what its matrix varies, by name.</summary>
+    public IReadOnlyDictionary<string, string> Set { get; init; } = new Dictionary<string, string>();
 }
 
 /// <summary>Text that must not be shown: it reads as <c>***</c> wherever it is printed.</summary>

@@ -91,6 +91,7 @@ internal sealed class DebconfType : SettingType
                 ? "is followed by what debconf cannot read: expected one line, without a backslash at its end"
             : type == "password" && value.StartsWith("env:", StringComparison.Ordinal)
                 ? "is followed by a variable: only file: and prompt: may give a secret that stands in the image as it is"
+            : type == "password" && text.FromVariable ? "has a variable in it, whose value would be shown: write file: or prompt: here"
             : type == "password" && ValueChecks.PasswordOrReference(value) is { } bad ? bad
             : null;
         if (problem is not null)

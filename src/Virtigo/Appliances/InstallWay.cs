@@ -14,14 +14,40 @@ internal static class InstallWay
     public static IReadOnlyList<string> Settings { get; } =
         ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard"];
 
-    /// <summary>The part of the way that a plan decides, and what this version of Virtigo makes of it.</summary>
+    /// <summary>What a plan decides of the way to where it goes on alone: from there another install of the same way can be gone on from.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string Of(AppliancePlan plan) => PartsHash.Of(Parts(plan));
+    public static string Of(AppliancePlan plan) => Before(plan, plan.Parts.Count - 1);
 
-    /// <summary>The whole way: that part, the archive's state, the installer, and what the guest runs on.</summary>
+    /// <summary>What a plan decides of the way to where one of its parts is told to the installer.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="part">The part, counted from the undermost, which is 0.</param>
     /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string Key(string way, PlanArchives archives, InstallerBuild installer, string platform) =>
-        PartsHash.Of([way, installer.CacheKey, .. archives.All.Select(suite => suite.ReleaseSha256), platform]);
+    public static string Before(AppliancePlan plan, int part) =>
+        PartsHash.Of([.. Parts(plan), .. plan.Parts.Take(part).SelectMany((below, index) => Own(below, first: index == 0).Prepend(below.Fingerprint))]);
+
+    /// <summary>The whole way to each part: what the plan decides of it, the archive's state, the installer, and what the guest runs on.</summary>
+    /// <returns>For each part 64 lower-case hexadecimal digits.</returns>
+    public static IReadOnlyList<string> Keys(AppliancePlan plan, PlanArchives archives, InstallerBuild installer, string platform) =>
+        [.. plan.Parts.Select((_, part) =>
+            PartsHash.Of([Before(plan, part), installer.CacheKey, .. archives.StateFor(part == 0 ? null : plan.Parts[part - 1].Target.Choices), platform]))];
+
+    /// <summary>What this version of Virtigo tells the installer of a part of an appliance.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="first">Whether it builds on no other.</param>
+    public static IEnumerable<string> Own(AppliancePlan part, bool first)
+    {
+        DebianChoices choices = Nameless(part.ToDebianChoices());
+        return
+        [
+            .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
+            .. (first ? InstallHooks.Own(choices, "", "") : InstallHooks.Layer(choices, "", more: false))
+                .Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal)).Select(file => file.Text),
+        ];
+    }
+
+    // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
+    private static DebianChoices Nameless(DebianChoices choices) =>
+        choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
 
     /// <summary>What decides the way, to hash.</summary>
     public static IEnumerable<string> Parts(AppliancePlan plan) =>

@@ -72,7 +72,7 @@ internal sealed class ItemsType(
         {
             YamlMap written => written,
             YamlText { IsNull: false } word when shorthandKey is not null =>
-                new YamlMap([(new YamlText(shorthandKey, true, word.Line, word.Column), word)], word.Line, word.Column),
+                new YamlMap([(word with { Value = shorthandKey }, word)], word.Line, word.Column) { File = word.File },
             _ => null,
         };
         if (map is null)

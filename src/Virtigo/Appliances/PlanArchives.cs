@@ -13,6 +13,10 @@ internal sealed class PlanArchives
 {
     private const string Main = "main";
     private static readonly string[] s_ubuntu = [Main, "restricted", "universe", "multiverse"];
+
+    /// <summary>The release, its updates and its security updates.</summary>
+    private const int OwnSuites = 3;
+
     private readonly string _architecture;
     private readonly Lazy<Task<(ArchiveSuite Suite, PackageIndex Index)[]>> _indices;
 
@@ -28,6 +32,15 @@ internal sealed class PlanArchives
 
     /// <summary>All of them: the release, updates published between point releases, security updates, backports and further repositories.</summary>
     public IReadOnlyList<ArchiveSuite> All { get; }
+
+    /// <summary>The state of the suites that an install uses until it has done some choices: the distribution's own, and those they add.</summary>
+    /// <param name="choices">The choices; null for none yet.</param>
+    /// <returns>SHA-256 of their Release files, in lower-case hexadecimal.</returns>
+    public IEnumerable<string> StateFor(TargetChoices? choices) =>
+        All.Where((suite, index) => index < OwnSuites
+                || (choices?.Backports is { } backports && suite.Source.BaseUri == backports.Archive && suite.Source.Suite == backports.Suite)
+                || choices?.Repositories.Any(repository => suite.Source.BaseUri == repository.Url && repository.Suites.Contains(suite.Source.Suite)) == true)
+            .Select(suite => suite.ReleaseSha256);
 
     /// <summary>Opens and verifies the suites of a plan.</summary>
     public static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken) =>
@@ -46,12 +59,13 @@ internal sealed class PlanArchives
     public static async Task<IReadOnlyList<ArchiveSource>> SourcesAsync(Pool pool, AppliancePlan plan, CancellationToken cancellationToken)
     {
         string codename = plan.Release.Value;
-        (string[] components, string? own) = plan.IsUbuntu() ? (s_ubuntu, MediumFetcher.FindKeyring(plan.Keyring)) : ([Main], plan.Keyring);
+        DebianRelease known = DebianRelease.Of(codename);
+        (string[] components, string? own) = plan.IsUbuntu() ? (s_ubuntu, MediumFetcher.FindKeyring(plan.Keyring)) : ([Main], plan.Keyring ?? known.Keyring);
         var sources = new List<ArchiveSource>
         {
             Own(plan.Mirror.Value, codename, plan.OtherMirrors.Value),
             Own(plan.Mirror.Value, $"{codename}-updates", plan.OtherMirrors.Value),
-            Own(plan.SecurityMirror.Value, $"{codename}-security", null),
+            Own(plan.SecurityMirror.Value, known.SecuritySuite, null),
         };
         if (plan.Target.Choices.Backports is { } backports)
         {

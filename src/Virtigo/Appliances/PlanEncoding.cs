@@ -11,7 +11,7 @@ namespace Virtigo.Appliances;
 /// The canonical encoding of a plan, under its fingerprint: the line <c>virtigo-plan-1</c>, then for each value, in a fixed order,
 /// <c>key count LF</c> and for each of its items <c>length LF bytes LF</c> (decimal numbers, UTF-8 bytes). A value is one item,
 /// an absent value none, a list as many as it has. The disk's layout and
-/// what is done in the target follow with the keys that say something. Lengths make the encoding injective: no two plans share one.
+/// what is done in the target follow with the keys that say something, and the fingerprint of the plan that this one builds on. Lengths make the encoding injective: no two plans share one.
 /// Left out: origins, and <see cref="AppliancePlan.OtherMirrors"/>, which say where bytes are fetched and cannot show in the image.
 /// </summary>
 /// <remarks>
@@ -74,6 +74,11 @@ internal static class PlanEncoding
         foreach ((string key, IReadOnlyList<string> items) in plan.Target.Choices.Canonical())
         {
             Write(key, items);
+        }
+
+        if (plan.From is { } from)
+        {
+            Write("from", from.Value.Fingerprint);
         }
 
         return output.ToArray();

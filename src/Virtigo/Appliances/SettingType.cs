@@ -238,7 +238,7 @@ internal sealed class GroupType(IReadOnlyList<SpecKey> keys, string shorthandKey
         }
 
         YamlText value = shorthandWord is null ? word : word with { Value = "true" };
-        return new YamlMap([(new YamlText(shorthandKey, true, word.Line, word.Column), value)], word.Line, word.Column);
+        return new YamlMap([(word with { Value = shorthandKey }, value)], word.Line, word.Column) { File = word.File };
     }
 
     public override object? Read(YamlItem item, SpecKey key, SpecProblems problems)

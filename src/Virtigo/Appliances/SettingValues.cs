@@ -33,7 +33,7 @@ internal sealed class SettingValues(string file, OriginKind kind)
 
     public Origin? OriginOf(string path) => Place(path) is { } place ? OriginAt(place) : null;
 
-    public Origin OriginAt(YamlItem place) => new(kind, string.Create(CultureInfo.InvariantCulture, $"{file}:{place.Line}"));
+    public Origin OriginAt(YamlItem place) => new(kind, string.Create(CultureInfo.InvariantCulture, $"{place.File ?? file}:{place.Line}"));
 
     public Setting<T>? Get<T>(string path) =>
         _values.TryGetValue(path, out var found) ? new Setting<T>((T)found.Value, OriginOf(path)!) : null;
@@ -43,7 +43,7 @@ internal sealed class SettingValues(string file, OriginKind kind)
     /// <summary>The text with every secret in it replaced.</summary>
     public string Redact(string text, IEnumerable<SpecKey> keys)
     {
-        foreach (YamlText secret in Secrets(keys).OrderByDescending(secret => secret.Source.Start.Value))
+        foreach (YamlText secret in Secrets(keys).Where(secret => secret.File is null).OrderByDescending(secret => secret.Source.Start.Value))
         {
             string end = text[secret.Source].EndsWith('\n') ? "\n" : "";
             text = $"{text[..secret.Source.Start]}\"***\"{end}{text[secret.Source.End..]}";
@@ -53,7 +53,7 @@ internal sealed class SettingValues(string file, OriginKind kind)
     }
 
     /// <summary>Where an item of the file stands.</summary>
-    public string At(YamlItem place) => string.Create(CultureInfo.InvariantCulture, $"{file}:{place.Line}:{place.Column}");
+    public string At(YamlItem place) => string.Create(CultureInfo.InvariantCulture, $"{place.File ?? file}:{place.Line}:{place.Column}");
 
     private IEnumerable<YamlText> Secrets(IEnumerable<SpecKey> keys) => keys.SelectMany(key => key.Type switch
     {

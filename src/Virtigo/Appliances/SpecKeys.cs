@@ -94,6 +94,7 @@ internal static partial class SpecKeys
         .. People(),
         .. Steps(),
         .. Ubuntu(),
+        .. Composition(),
     ];
 
     /// <summary>The keys of the user's configuration file.</summary>

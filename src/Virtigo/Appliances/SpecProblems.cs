@@ -8,7 +8,7 @@ namespace Virtigo.Appliances;
 internal sealed class SpecProblems(string file)
 {
     private const int MaxShown = 20;
-    private readonly List<(int Line, int Column, string Text)> _found = [];
+    private readonly List<(YamlItem Place, string Text)> _found = [];
 
     public string File => file;
 
@@ -16,9 +16,9 @@ internal sealed class SpecProblems(string file)
 
     public int Count => _found.Count;
 
-    public void Add(YamlItem where, string text) => Add(where.Line, where.Column, text);
+    public void Add(YamlItem where, string text) => _found.Add((where, text));
 
-    public void Add(int line, int column, string text) => _found.Add((line, column, text));
+    public void Add(int line, int column, string text) => Add(new YamlText("", true, line, column), text);
 
     /// <summary>A value as it may stand in a message: short and printable.</summary>
     public static string Quote(string value)
@@ -43,9 +43,10 @@ internal sealed class SpecProblems(string file)
             return;
         }
 
-        IEnumerable<string> lines = _found.OrderBy(problem => problem.Line).ThenBy(problem => problem.Column).Take(MaxShown)
-            .Select(problem => string.Create(CultureInfo.InvariantCulture, $"{file}:{problem.Line}:{problem.Column}: {problem.Text}"));
-        string more = _found.Count > MaxShown ? $"\n… and {_found.Count - MaxShown} more" : "";
-        throw new VirtigoException(FailureKind.Usage, string.Join('\n', lines) + more, hint);
+        string[] lines = [.. _found.OrderBy(problem => problem.Place.File, StringComparer.Ordinal).ThenBy(problem => problem.Place.Line).ThenBy(problem => problem.Place.Column)
+            .Select(problem => string.Create(CultureInfo.InvariantCulture, $"{problem.Place.File ?? file}:{problem.Place.Line}:{problem.Place.Column}: {problem.Text}"))
+            .Distinct()];
+        string more = lines.Length > MaxShown ? $"\n… and {lines.Length - MaxShown} more" : "";
+        throw new VirtigoException(FailureKind.Usage, string.Join('\n', lines.Take(MaxShown)) + more, hint);
     }
 }

@@ -26,26 +26,57 @@ internal static class SpecReader
         };
     }
 
-    public static async Task<ApplianceSpec> LoadAsync(string path, string? name, bool locked, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<ApplianceSpec>> LoadAsync(string path, SpecOptions options, CancellationToken cancellationToken)
     {
-        ApplianceSpec spec = Parse(await YamlTree.ReadFileAsync(path, ApplianceSpec.MaxFileBytes, cancellationToken), path, name);
-        string beside = ApplianceLock.PathFor(path);
-        if (locked && File.Exists(beside))
+        IReadOnlyList<ApplianceSpec> specs = Parse(await YamlTree.ReadFileAsync(path, ApplianceSpec.MaxFileBytes, cancellationToken), path, options);
+        foreach (ApplianceSpec spec in specs)
         {
-            spec.Lock = new(await ApplianceLock.LoadAsync(beside, cancellationToken), new Origin(OriginKind.Spec, beside));
+            string beside = ApplianceLock.PathFor(path, spec);
+            if (options.Locked && File.Exists(beside))
+            {
+                spec.UseLock(new(await ApplianceLock.LoadAsync(beside, cancellationToken), new Origin(OriginKind.Spec, beside)));
+            }
+        }
+
+        return specs;
+    }
+
+    public static IReadOnlyList<ApplianceSpec> Parse(string yaml, string file, SpecOptions options)
+    {
+        Setting<string> named = CheckedName(options.Name) ?? NameOfFile(file);
+        var problems = new SpecProblems(file);
+        YamlMap written = Root(yaml, SpecKeys.All, "a spec", problems) ?? new YamlMap([], 1, 1);
+        problems.ThrowIfAny(SchemaHint);
+        IReadOnlyList<SpecVariant> variants = SpecMatrix.Variants(written, options.Set, problems);
+        problems.ThrowIfAny(SchemaHint);
+        return [.. variants.Select(variant => Parse(yaml, variant, named, problems))];
+    }
+
+    private static ApplianceSpec Parse(string yaml, SpecVariant variant, Setting<string> named, SpecProblems problems)
+    {
+        SpecFolder folder = SpecFolder.Of(problems.File);
+        ComposedSpec composed = new SpecComposer(folder, problems).Compose(variant.Map, problems.File, variant.Variables);
+        Setting<string> name = variant.Suffix.Length == 0 ? named
+            : CheckedName($"{named.Value}-{variant.Suffix}")! with { Origin = new Origin(OriginKind.Derived, $"{named.Origin}, and the values of its matrix") };
+        ApplianceSpec spec = Make(composed, SpecKeys.All, "a spec", _ => name, problems, yaml);
+        problems.ThrowIfAny(SchemaHint);
+        return spec.Reading(folder.Taken, inMatrix: variant.Suffix.Length > 0);
+    }
+
+    private static ApplianceSpec Make(
+        ComposedSpec composed, IReadOnlyList<SpecKey> keys, string what, Func<SettingValues, Setting<string>> name, SpecProblems problems, string yaml)
+    {
+        var values = new SettingValues(problems.File, OriginKind.Spec);
+        BindMap(composed.Map, keys, what, values, problems);
+        CheckAccounts(values, problems);
+        ApplianceSpec spec = Make(name(values), values, values.Redact(yaml, keys));
+        spec.Variables = composed.Variables;
+        if (composed.From is { } from)
+        {
+            spec.From = new(Make(from, SpecKeys.All, "a spec", _ => NameOfFile(from.File), problems, ""), values.OriginAt(composed.FromPlace!));
         }
 
         return spec;
-    }
-
-    public static ApplianceSpec Parse(string yaml, string file, string? name)
-    {
-        Setting<string> named = CheckedName(name) ?? NameOfFile(file);
-        var problems = new SpecProblems(file);
-        SettingValues values = Bind(yaml, SpecKeys.All, OriginKind.Spec, "a spec", problems);
-        CheckAccounts(values, problems);
-        problems.ThrowIfAny(SchemaHint);
-        return Make(named, values, values.Redact(yaml, SpecKeys.All));
     }
 
     /// <summary>Reads a spec that is written inside another file.</summary>
@@ -55,10 +86,9 @@ internal static class SpecReader
     /// <param name="problems">What is wrong is added here; the result is of use only if nothing was.</param>
     public static ApplianceSpec FromMap(YamlMap map, IReadOnlyList<SpecKey> keys, Func<IReadOnlyList<string>, Setting<string>> name, SpecProblems problems)
     {
-        var values = new SettingValues(problems.File, OriginKind.Spec);
-        BindMap(map, keys, "a machine", values, problems);
-        CheckAccounts(values, problems);
-        return Make(name(values.Get<IReadOnlyList<string>>("packages")?.Value ?? []), values, redactedText: "");
+        SpecFolder folder = SpecFolder.Of(problems.File);
+        ComposedSpec composed = new SpecComposer(folder, problems).Compose(map, problems.File, new Dictionary<string, string>());
+        return Make(composed, keys, "a machine", values => name(values.Texts("packages")), problems, "").Reading(folder.Taken, inMatrix: false);
     }
 
     private static ApplianceSpec Make(Setting<string> named, SettingValues values, string redactedText) =>
@@ -89,20 +119,26 @@ internal static class SpecReader
     public static SettingValues Bind(string yaml, IReadOnlyList<SpecKey> keys, OriginKind kind, string what, SpecProblems problems)
     {
         var values = new SettingValues(problems.File, kind);
-        switch (YamlTree.Read(yaml, problems))
+        if (Root(yaml, keys, what, problems) is { } map)
         {
-            case null:
-            case YamlText { IsNull: true }:
-                break;
-            case YamlMap map:
-                BindMap(map, keys, what, values, problems);
-                break;
-            case { } other:
-                problems.Add(other, $"expected keys of {what}, one a line, as in: {keys[0].Example}");
-                break;
+            BindMap(map, keys, what, values, problems);
         }
 
         return values;
+    }
+
+    private static YamlMap? Root(string yaml, IReadOnlyList<SpecKey> keys, string what, SpecProblems problems)
+    {
+        switch (YamlTree.Read(yaml, problems))
+        {
+            case null or YamlText { IsNull: true }:
+                return null;
+            case YamlMap map:
+                return map;
+            case { } other:
+                problems.Add(other, $"expected keys of {what}, one a line, as in: {keys[0].Example}");
+                return null;
+        }
     }
 
     public static Setting<IReadOnlyList<Uri>>? Mirrors(SettingValues values) =>
@@ -131,6 +167,10 @@ internal static class SpecReader
                 string near = SpecProblems.Suggest(name.Value, names);
                 problems.Add(name, $"{SpecProblems.Quote(name.Value)} is no key of {what}"
                     + (near.Length > 0 ? near : $"; expected one of {string.Join(", ", names)}"));
+            }
+            else if (key.Secret && value is YamlText { FromVariable: true })
+            {
+                problems.Add(value, $"{key.Path}: a variable's value would be shown; write the secret itself, or where it is: env:NAME, file:PATH or prompt:");
             }
             else if (value is not YamlText { IsNull: true } && key.Type.Read(value, key, problems) is { } read)
             {

@@ -20,12 +20,13 @@ internal sealed record TargetPlan(TargetChoices Choices, IReadOnlyList<Explained
 internal sealed record PackageNeed(string Package, string Reason);
 
 /// <summary>Decides what is done in the installed system: reads the spec's files, fetches secrets, fills templates.</summary>
-/// <param name="spec">What was written.</param>
+/// <param name="appliance">What was written.</param>
 /// <param name="folder">The spec's folder.</param>
 /// <param name="secrets">Where secrets come from.</param>
 /// <param name="openHasher">Opens the hasher with the user's secret.</param>
-internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, SecretSource secrets, Func<Task<PasswordHasher>> openHasher)
+internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, SecretSource secrets, Func<Task<PasswordHasher>> openHasher)
 {
+    private readonly SettingValues _spec = appliance.Values!;
     private readonly List<ExplainedSetting> _explained = [];
 
     /// <summary>Packages that the choices need, known after <see cref="PlanAsync"/>.</summary>
@@ -45,7 +46,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
             Backports = Backports(plan),
             Pins = Pins(plan),
             AutomaticUpdates = AutomaticUpdates(),
-            Groups = Groups(),
+            Groups = Groups(plan),
             Users = await UsersAsync(plan, cancellationToken),
             Files = Files(plan),
             EnabledUnits = Texts("units.enable"),
@@ -53,6 +54,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
             MaskedUnits = Texts("units.mask"),
             Run = Commands("run"),
             FirstBoot = Commands("first-boot"),
+            FirstBootBefore = plan.Below.Sum(below => below.Target.Choices.FirstBoot.Count),
         };
         return new TargetPlan(choices, _explained);
     }
@@ -60,7 +62,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     private static VirtigoException Wrong(string place, string problem, string hint) => new(FailureKind.Usage, $"{place}: {problem}.", hint);
 
     private void Explain(string key, string shown, YamlItem? place = null) =>
-        _explained.Add(new ExplainedSetting(key, Printable(shown), spec.OriginAt(place ?? spec.Place(key)!)));
+        _explained.Add(new ExplainedSetting(key, Printable(shown), _spec.OriginAt(place ?? _spec.Place(key)!)));
 
     private static string Printable(string text)
     {
@@ -71,7 +73,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private bool Recommends()
     {
-        if (spec.Get<bool>("recommends") is not { } written)
+        if (_spec.Get<bool>("recommends") is not { } written)
         {
             return false;
         }
@@ -82,7 +84,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private bool AutomaticUpdates()
     {
-        if (spec.Text("updates") is not { } updates)
+        if (_spec.Text("updates") is not { } updates)
         {
             return false;
         }
@@ -99,13 +101,13 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     private async Task<IReadOnlyList<DebconfSelection>> DebconfAsync(AppliancePlan plan, CancellationToken cancellationToken)
     {
         var answers = new List<DebconfSelection>();
-        foreach (DebconfWish wish in spec.Get<IReadOnlyList<DebconfWish>>("debconf")?.Value ?? [])
+        foreach (DebconfWish wish in _spec.Get<IReadOnlyList<DebconfWish>>("debconf")?.Value ?? [])
         {
             SecretText value = wish.Value;
             string digest = value.Reveal();
             if (wish.Type == "password")
             {
-                value = await secrets.ResolveAsync(value, spec.At(wish.Written), $"Password for {wish.Question}", cancellationToken);
+                value = await secrets.ResolveAsync(value, _spec.At(wish.Written), $"Password for {wish.Question}", cancellationToken);
                 digest = (await openHasher()).Digest(value, $"{plan.Name.Value}\0{wish.Package}\0{wish.Question}");
             }
 
@@ -119,8 +121,8 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private List<TargetRepository> Repositories(AppliancePlan plan)
     {
-        var found = new List<TargetRepository>();
-        foreach (SettingValues written in spec.Items("repositories"))
+        var found = new List<TargetRepository>(plan.From?.Value.Target.Choices.Repositories ?? []);
+        foreach (SettingValues written in _spec.Items("repositories"))
         {
             Uri url = SpecReader.MirrorUri(written.Text("repositories[].url")!);
             string name = written.Text("repositories[].name") ?? url.Host.Replace('.', '-').ToLowerInvariant();
@@ -179,9 +181,9 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private (Uri, string)? Backports(AppliancePlan plan)
     {
-        if (spec.Get<IReadOnlyList<string>>("backports") is not { } wanted)
+        if (_spec.Get<IReadOnlyList<string>>("backports") is not { } wanted)
         {
-            return null;
+            return plan.From?.Value.Target.Choices.Backports;
         }
 
         string suite = plan.Release.Value + "-backports";
@@ -192,14 +194,14 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private List<TargetPin> Pins(AppliancePlan plan)
     {
-        var pins = new List<TargetPin>();
-        if (spec.Texts("backports") is { Count: > 0 } backported)
+        var pins = new List<TargetPin>(plan.From?.Value.Target.Choices.Pins ?? []);
+        if (_spec.Texts("backports") is { Count: > 0 } backported)
         {
             // The priority of the release's own versions, so that the newer one is taken.
             pins.Add(new TargetPin([.. backported.Distinct().Order(StringComparer.Ordinal)], $"release n={plan.Release.Value}-backports", 500));
         }
 
-        foreach (SettingValues written in spec.Items("pins"))
+        foreach (SettingValues written in _spec.Items("pins"))
         {
             string pin = written.Text("pins[].version") is { } version ? $"version {version}"
                 : written.Text("pins[].origin") is { } origin ? $"origin {origin}"
@@ -213,13 +215,13 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         return pins;
     }
 
-    private List<TargetGroup> Groups()
+    private List<TargetGroup> Groups(AppliancePlan plan)
     {
         var groups = new List<TargetGroup>();
-        foreach (SettingValues written in spec.Items("groups"))
+        foreach (SettingValues written in _spec.Items("groups"))
         {
             var group = new TargetGroup(written.Text("groups[].name")!, written.Get<int>("groups[].gid")?.Value, written.Get<bool>("groups[].system")?.Value ?? false);
-            if (groups.Any(other => other.Name == group.Name || (group.Gid is not null && other.Gid == group.Gid)))
+            if (groups.Concat(plan.Below.SelectMany(below => below.Target.Choices.Groups)).Any(other => other.Name == group.Name || (group.Gid is not null && other.Gid == group.Gid)))
             {
                 throw Wrong(written.At(), $"groups: {group.Name}, or its number, is there twice", "Keep one.");
             }
@@ -234,11 +236,11 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     private async Task<IReadOnlyList<TargetUser>> UsersAsync(AppliancePlan plan, CancellationToken cancellationToken)
     {
         var users = new List<TargetUser>();
-        foreach (SettingValues written in spec.Items("users"))
+        foreach (SettingValues written in _spec.Items("users"))
         {
             string name = written.Text("users[].name")!;
             int? uid = written.Get<int>("users[].uid")?.Value;
-            if (users.Any(other => other.Name == name || (uid is not null && other.Uid == uid)) || plan.User.Value?.Name == name)
+            if (users.Concat(plan.Below.SelectMany(below => below.Target.Choices.Users)).Any(other => other.Name == name || (uid is not null && other.Uid == uid)) || plan.User.Value?.Name == name)
             {
                 throw Wrong(written.At(), $"users: {name}, or its number, is there twice", "Keep one of them; the short user: counts as well.");
             }
@@ -303,7 +305,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     {
         var entries = new List<TargetEntry>();
         Dictionary<string, string> values = TemplateValues(plan);
-        foreach (SettingValues written in spec.Items("files"))
+        foreach (SettingValues written in _spec.Items("files"))
         {
             string to = written.Text("files[].to")!;
             string owner = written.Text("files[].owner") ?? "root";
@@ -349,7 +351,8 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
     /// <summary>Folders may be entered by whoever may read them.</summary>
     private static UnixFileMode WithSearch(UnixFileMode mode) => mode | (UnixFileMode)(((int)mode & 0x124) >> 2);
 
-    private static Dictionary<string, string> TemplateValues(AppliancePlan plan) => new(StringComparer.Ordinal)
+    private Dictionary<string, string> TemplateValues(AppliancePlan plan) => new(
+        appliance.Variables.Select(variable => KeyValuePair.Create("var." + variable.Key, variable.Value)), StringComparer.Ordinal)
     {
         ["name"] = plan.Name.Value,
         ["distro"] = plan.Distribution.Value,
@@ -368,7 +371,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private IReadOnlyList<string> Texts(string key)
     {
-        IReadOnlyList<string> texts = spec.Texts(key);
+        IReadOnlyList<string> texts = _spec.Texts(key);
         if (texts.Count > 0)
         {
             Explain(key, string.Join(", ", texts));
@@ -379,12 +382,12 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
 
     private List<TargetCommand> Commands(string key)
     {
-        IReadOnlyList<YamlItem> items = spec.Place(key) is YamlList list ? list.Items : spec.Place(key) is { } one ? [one] : [];
+        IReadOnlyList<YamlItem> items = _spec.Place(key) is YamlList list ? list.Items : _spec.Place(key) is { } one ? [one] : [];
         var commands = new List<TargetCommand>();
-        foreach ((string text, YamlItem item) in spec.Texts(key).Zip(items))
+        foreach ((string text, YamlItem item) in _spec.Texts(key).Zip(items))
         {
             Explain(key, text, item);
-            commands.Add(new TargetCommand(text, spec.At(item)));
+            commands.Add(new TargetCommand(text, _spec.At(item)));
         }
 
         return commands;

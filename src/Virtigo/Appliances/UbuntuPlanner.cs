@@ -12,7 +12,7 @@ internal static class UbuntuPlanner
     private static readonly HashSet<string> s_known =
     [
         "distro", "release", "arch", "medium", "autoinstall", "mirror", "security-mirror", "hostname", "packages", "recommends", "debconf", "pins", "updates",
-        "disk", "firmware", "memory", "cpus", "locale", "timezone", "keyboard", "user", "root", "groups", "users", "files", "units", "run", "first-boot",
+        "disk", "firmware", "memory", "cpus", "locale", "timezone", "keyboard", "user", "root", "groups", "users", "files", "units", "run", "first-boot", "include", "variables", "matrix",
     ];
 
     /// <summary>Refuses a spec of another distribution that says what only Ubuntu's installer understands.</summary>
@@ -65,6 +65,15 @@ internal static class UbuntuPlanner
             "cannot have passwords: Ubuntu's installer keeps its answers in the installed system's logs",
         _ => null,
     };
+
+    /// <summary>Refuses to add to an appliance of Ubuntu: a layer goes on from an installer that was saved, and Ubuntu's is not.</summary>
+    public static void RefuseLayer(ApplianceSpec spec, AppliancePlan below)
+    {
+        if (below.IsUbuntu())
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{spec.From!.Origin}: from: an appliance of Ubuntu cannot be built on yet.", "Say all of it in one spec, with include.");
+        }
+    }
 
     /// <summary>The release: one of those the answers are written for.</summary>
     public static Setting<string> Release(ApplianceSpec spec) =>

@@ -6,7 +6,11 @@ using YamlDotNet.Core.Events;
 namespace Virtigo.Appliances;
 
 /// <summary>A part of a YAML file and where it starts; lines and columns count from 1.</summary>
-internal abstract record YamlItem(int Line, int Column);
+internal abstract record YamlItem(int Line, int Column)
+{
+    /// <summary>The file it stands in, where that is another than the one being read: one that is included there.</summary>
+    public string? File { get; init; }
+}
 
 /// <summary>A scalar. <paramref name="Plain"/>: written without quotes, so that <c>null</c> and the like mean what YAML says.</summary>
 internal sealed record YamlText(string Value, bool Plain, int Line, int Column) : YamlItem(Line, Column)
@@ -14,12 +18,19 @@ internal sealed record YamlText(string Value, bool Plain, int Line, int Column) 
     /// <summary>Where in the text the scalar stands, quotes included.</summary>
     public Range Source { get; init; }
 
+    /// <summary>Whether a variable's value is in it.</summary>
+    public bool FromVariable { get; init; }
+
     public bool IsNull => Plain && Value is "" or "~" or "null" or "Null" or "NULL";
 }
 
 internal sealed record YamlList(IReadOnlyList<YamlItem> Items, int Line, int Column) : YamlItem(Line, Column);
 
-internal sealed record YamlMap(IReadOnlyList<(YamlText Key, YamlItem Value)> Entries, int Line, int Column) : YamlItem(Line, Column);
+internal sealed record YamlMap(IReadOnlyList<(YamlText Key, YamlItem Value)> Entries, int Line, int Column) : YamlItem(Line, Column)
+{
+    /// <summary>The value of a key, or null.</summary>
+    public YamlItem? Find(string key) => Entries.FirstOrDefault(entry => entry.Key.Value == key).Value;
+}
 
 /// <summary>
 /// Reads the YAML that Virtigo's files are written in: one document of mappings, lists and scalars.
@@ -31,32 +42,37 @@ internal sealed class YamlTree
     private const int MaxItems = 50_000;
     private readonly Parser _parser;
     private readonly SpecProblems _problems;
+    private readonly string? _file;
     private int _items;
 
-    private YamlTree(TextReader text, SpecProblems problems)
+    private YamlTree(TextReader text, SpecProblems problems, string? file)
     {
         _parser = new Parser(text);
         _problems = problems;
+        _file = file;
     }
 
     /// <summary>Reads the whole text. Null: the text is empty, or so broken that it has no tree; then there is a problem.</summary>
-    public static YamlItem? Read(string text, SpecProblems problems)
+    /// <param name="text">The text.</param>
+    /// <param name="problems">What is wrong is added here.</param>
+    /// <param name="file">The text's file, where it is not that of <paramref name="problems"/>.</param>
+    public static YamlItem? Read(string text, SpecProblems problems, string? file = null)
     {
-        var tree = new YamlTree(new StringReader(text), problems);
+        var tree = new YamlTree(new StringReader(text), problems, file);
         try
         {
             return tree.ReadStream();
         }
         catch (YamlException broken)
         {
-            problems.Add((int)broken.Start.Line, (int)broken.Start.Column, $"this is not YAML: {broken.Message.TrimEnd('.')}");
+            tree.Problem(broken.Start, $"this is not YAML: {broken.Message.TrimEnd('.')}");
             return null;
         }
         catch (Exception broken) when (broken is IOException or ArgumentException or InvalidOperationException or FormatException or OverflowException)
         {
             // The parser meets some malformed text unprepared; the last part it understood is the best position there is.
             Mark last = tree._parser.Current?.Start ?? Mark.Empty;
-            problems.Add((int)last.Line, (int)last.Column, "this is not YAML from here on");
+            tree.Problem(last, "this is not YAML from here on");
             return null;
         }
     }
@@ -106,7 +122,7 @@ internal sealed class YamlTree
         _parser.Consume<DocumentEnd>();
         if (_parser.TryConsume<DocumentStart>(out DocumentStart? second))
         {
-            _problems.Add((int)second.Start.Line, (int)second.Start.Column, "a second document starts here; expected one document in the file");
+            Problem(second.Start, "a second document starts here; expected one document in the file");
         }
 
         return root;
@@ -123,7 +139,7 @@ internal sealed class YamlTree
 
         if (current is NodeEvent { Anchor.IsEmpty: false } && current is not AnchorAlias)
         {
-            _problems.Add(line, column, "anchors (&name) are not supported; write the value where it is needed");
+            Problem(current.Start, "anchors (&name) are not supported; write the value where it is needed");
         }
 
         switch (current)
@@ -134,6 +150,7 @@ internal sealed class YamlTree
                 return new YamlText(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column)
                 {
                     Source = (int)scalar.Start.Index..(int)scalar.End.Index,
+                    File = _file,
                 };
 
             case SequenceStart sequence:
@@ -145,7 +162,7 @@ internal sealed class YamlTree
                     items.Add(ReadItem(depth + 1));
                 }
 
-                return new YamlList(items, line, column);
+                return new YamlList(items, line, column) { File = _file };
 
             case MappingStart mapping:
                 RefuseTag(mapping);
@@ -154,8 +171,8 @@ internal sealed class YamlTree
 
             default:
                 _parser.MoveNext();
-                _problems.Add(line, column, "aliases (*name) are not supported; write the value itself, or quote a text that begins with a star");
-                return new YamlText("", true, line, column);
+                Problem(current.Start, "aliases (*name) are not supported; write the value itself, or quote a text that begins with a star");
+                return new YamlText("", true, line, column) { File = _file };
         }
     }
 
@@ -169,7 +186,7 @@ internal sealed class YamlTree
             YamlItem value = ReadItem(depth + 1);
             if (key is not YamlText name)
             {
-                _problems.Add(key, "expected a key here, not a list or a mapping");
+                _problems.Add(key, "expected a key here, not a list or a mapping; a text that begins with {{ needs quotes");
             }
             else if (!seen.TryAdd(name.Value, name.Line))
             {
@@ -182,14 +199,16 @@ internal sealed class YamlTree
             }
         }
 
-        return new YamlMap(entries, line, column);
+        return new YamlMap(entries, line, column) { File = _file };
     }
+
+    private void Problem(Mark place, string text) => _problems.Add(new YamlText("", true, (int)place.Line, (int)place.Column) { File = _file }, text);
 
     private void RefuseTag(NodeEvent node)
     {
         if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
         {
-            _problems.Add((int)node.Start.Line, (int)node.Start.Column, "tags (!name) are not supported; write the plain value");
+            Problem(node.Start, "tags (!name) are not supported; write the plain value");
         }
     }
 }

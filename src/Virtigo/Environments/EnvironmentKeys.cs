@@ -27,7 +27,7 @@ internal static class EnvironmentKeys
 
     /// <summary>The keys of an appliance that a machine can have beside those. Its host name is the machine's name.</summary>
     public static IReadOnlyList<SpecKey> ApplianceKeys { get; } =
-        [.. SpecKeys.All.Where(key => key.Key != "hostname" && MachineKeys.All(own => own.Key != key.Key))];
+        [.. SpecKeys.All.Where(key => key.Key != "hostname" && key.Key != SpecKeys.Matrix && MachineKeys.All(own => own.Key != key.Key))];
 
     /// <summary>The keys of one network.</summary>
     public static IReadOnlyList<SpecKey> NetworkKeys { get; } =

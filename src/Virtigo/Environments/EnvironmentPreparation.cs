@@ -1,4 +1,5 @@
 using Virtigo.Environments.Steps;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Machines;
@@ -61,9 +62,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         await Task.WhenAll(plan.Machines.Zip(environment.Machines).Select(async pair =>
         {
             (MachinePlan what, Machine machine) = pair;
-            await ImageStore.CreateOverlayAsync(what.Image, environment.Folder.Disk(what), cancellationToken);
-            await machine.StartAsync(cancellationToken);
-            await machine.WaitUntilReadyAsync(cancellationToken);
+            await StartAsync(environment, what, machine, cancellationToken);
             log.Progress("boot", null, $"{what.Name} answers");
             var options = new CommandOptions { Limit = s_upLimit };
 
@@ -72,6 +71,29 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
             await machine.RunAsync(MachineSetup.Script(what.Name, what.Nics, plan.Networks, hasWayOut: !plan.Spec.Egress.IsNone), options, cancellationToken);
             log.Progress("boot", null, $"{what.Name} is up");
         }));
+
+    /// <summary>
+    /// Starts a machine until it answers. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
+    /// </summary>
+    private async Task StartAsync(VirtualEnvironment environment, MachinePlan what, Machine machine, CancellationToken cancellationToken)
+    {
+        for (bool again = false; ; again = true)
+        {
+            await ImageStore.CreateOverlayAsync(what.Image, environment.Folder.Disk(what), cancellationToken);
+            await machine.StartAsync(cancellationToken);
+            try
+            {
+                await machine.WaitUntilReadyAsync(cancellationToken);
+                return;
+            }
+            catch (VirtigoException crash) when (crash.GuestCrashed && !again && host.Accelerator == Accelerator.Tcg)
+            {
+                log.Note($"{crash.Message}\nIt is emulated, and emulation may be the cause: {what.Name} boots once more.");
+                await machine.PowerCutAsync(cancellationToken);
+                File.Delete(environment.Folder.Disk(what));
+            }
+        }
+    }
 
     private async Task StepAsync(VirtualEnvironment environment, Step step, CancellationToken cancellationToken)
     {

@@ -191,7 +191,7 @@ internal sealed class EnvironmentReader
         try
         {
             string path = Path.Combine(Path.GetDirectoryName(_file) ?? "", file.Value);
-            return await ApplianceSpec.OpenAsync(File.Exists(path) || file.Value.Contains('.') ? path : file.Value, null, locked: true, cancellationToken);
+            return await ApplianceSpec.OpenAsync(File.Exists(path) || file.Value.Contains('.') ? path : file.Value, new SpecOptions(), cancellationToken);
         }
         catch (VirtigoException wrong) when (wrong.Kind == FailureKind.Usage)
         {

@@ -1,3 +1,4 @@
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Networks;
 

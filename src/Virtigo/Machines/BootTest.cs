@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Machines;
@@ -24,7 +25,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
     private const int MaxPackages = 100_000;
 
     /// <summary>Boots and asks.</summary>
-    /// <param name="config">The machine, on a disk that may be written to, with an agent channel.</param>
+    /// <param name="config">The machine, on a disk that may be written to, with an agent channel; its console is the first serial port.</param>
     /// <param name="speed">Scales the time limit.</param>
     /// <param name="cancellationToken">Ends the test and the machine.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.BootTest"/> when the machine does not come up well.</exception>
@@ -36,8 +37,15 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         long start = clock.GetTimestamp();
         await using IGuest guest = await hypervisor.StartAsync(config, either.Token);
         Task<BootReport> asking = AskAsync(guest, start, either.Token);
+        Task<int> crash = StreamSearch.FindAsync(guest.OpenSerial(config.Serials[0].Name), GuestCrash.Words, either.Token);
         try
         {
+            Task first = await Task.WhenAny(asking, guest.Exited, crash);
+            if (first == crash && crash is { IsCompletedSuccessfully: true, Result: >= 0 and var words })
+            {
+                throw GuestCrash.Failure(FailureKind.BootTest, "The installed system", words, "", "The console of the boot test is in the report.");
+            }
+
             if (await Task.WhenAny(asking, guest.Exited) == guest.Exited && !asking.IsCompletedSuccessfully)
             {
                 GuestExit exit = await guest.Exited;
@@ -55,6 +63,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         finally
         {
             await guest.KillAsync(CancellationToken.None);
+            await ((Task)crash).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

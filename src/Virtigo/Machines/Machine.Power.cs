@@ -169,11 +169,11 @@ public sealed partial class Machine
         }
     }
 
-    private Task<IGuestShell> ShellAsync(MachineRun run, CancellationToken cancellationToken) => WithinAsync(run, s_bootLimit, token => ShellUnlessFrozenAsync(run, token),
+    private Task<IGuestShell> ShellAsync(MachineRun run, CancellationToken cancellationToken) => WithinAsync(run, s_bootLimit, token => ShellUnlessCrashedAsync(run, token),
         waited => $"Machine {Name} did not answer within {waited.TotalSeconds:0} s.", cancellationToken);
 
-    /// <summary>A system whose first process has crashed says so and stands still: nobody will ever answer.</summary>
-    private async Task<IGuestShell> ShellUnlessFrozenAsync(MachineRun run, CancellationToken cancellationToken)
+    /// <summary>A system that has crashed says so and stands still: nobody will ever answer.</summary>
+    private async Task<IGuestShell> ShellUnlessCrashedAsync(MachineRun run, CancellationToken cancellationToken)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task<IGuestShell> answer = run.ShellAsync(over.Token);
@@ -182,12 +182,12 @@ public sealed partial class Machine
             return await answer;
         }
 
-        Task frozen = run.Console.SaysAsync("systemd[1]: Freezing execution"u8.ToArray(), over.Token);
-        Task first = await Task.WhenAny(answer, frozen);
+        Task[] crashes = [.. GuestCrash.Words.Select(words => run.Console.SaysAsync(words, over.Token))];
+        Task first = await Task.WhenAny([answer, .. crashes]);
         await over.CancelAsync();
-        await Task.WhenAll(answer, frozen).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return first == answer || !frozen.IsCompletedSuccessfully ? await answer
-            : throw new VirtigoException(FailureKind.Guest, $"Machine {Name} stands still: its first process has crashed.{ConsoleLines(run)}",
-                "Cut its power and start it again; if it happens again, look at its console.");
+        await Task.WhenAll([answer, .. crashes]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        int crash = Array.FindIndex(crashes, task => task.IsCompletedSuccessfully);
+        return first == answer || crash < 0 ? await answer
+            : throw GuestCrash.Failure(FailureKind.Guest, $"Machine {Name}", crash, ConsoleLines(run), "Cut its power and start it again; if it happens again, look at its console.");
     }
 }

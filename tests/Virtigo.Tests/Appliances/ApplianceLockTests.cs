@@ -134,7 +134,7 @@ public sealed class ApplianceLockTests : IDisposable
             FindHostSecurityMirror = () => new HostMirror(new Uri("http://host.example/debian-security"), "/etc/apt/sources.list:2"),
             SshDirectory = store.Below("ssh"),
             ZoneInfoDirectory = store.Below("zoneinfo"),
-        }).PlanAsync(await ApplianceSpec.LoadAsync(spec, null, locked, Token), Token);
+        }).PlanAsync(await ApplianceSpec.LoadAsync(spec, new SpecOptions { Locked = locked }, Token), Token);
     }
 
     internal static ApplianceLock Lock() => new()

@@ -219,7 +219,7 @@ public sealed class ApplianceSpecTests
     {
         VirtigoException thrown = Assert.Throws<VirtigoException>(() => ApplianceSpec.Parse("", file));
         Assert.Contains("--name", thrown.Hint);
-        Assert.Equal("ok", ApplianceSpec.Parse("", file, "ok").Name.Value);
+        Assert.Equal("ok", ApplianceSpec.Parse("", file, new SpecOptions { Name = "ok" }).Name.Value);
     }
 
     [Fact]
@@ -250,6 +250,6 @@ public sealed class ApplianceSpecTests
         }
 
         static async Task<string> MessageAsync(string file) => (await Assert.ThrowsAsync<VirtigoException>(
-            () => ApplianceSpec.LoadAsync(file, null, locked: true, TestContext.Current.CancellationToken))).Message;
+            () => ApplianceSpec.LoadAsync(file, new SpecOptions(), TestContext.Current.CancellationToken))).Message;
     }
 }

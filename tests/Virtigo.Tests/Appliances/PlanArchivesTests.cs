@@ -52,6 +52,19 @@ public sealed class PlanArchivesTests
     }
 
     [Theory]
+    [InlineData("buster", "buster/updates", "/usr/share/keyrings/debian-archive-removed-keys.gpg")]
+    [InlineData("bullseye", "bullseye-security", null)]
+    [InlineData("forky", "forky-security", null)]
+    public async Task An_archived_release_has_its_own_names_and_the_keys_of_its_time(string release, string security, string? keyring)
+    {
+        await using TestArchive archive = TestArchive.Start();
+        AppliancePlan plan = PlanFingerprintTests.Plan with { Release = new(release, new Origin(OriginKind.Spec, "web.yml:1")) };
+        IReadOnlyList<ArchiveSource> sources = await PlanArchives.SourcesAsync(archive.Pool, plan, Token);
+        Assert.Equal([release, release + "-updates", security], sources.Select(source => source.Suite));
+        Assert.All(sources, source => Assert.Equal(keyring, source.Keyring));
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task The_guest_reaches_a_further_repository_through_the_proxy_and_its_packages_exist(bool armoured)

@@ -1,3 +1,4 @@
+using System.Text;
 using CsCheck;
 using Virtigo.Appliances;
 using Virtigo.Host;
@@ -10,16 +11,30 @@ public sealed class SpecFuzzTests : IDisposable
     private static readonly string[] s_pieces =
     [
         ": ", "\n", "\n  ", "- ", "[", "]", "{", "}", "'", "\"", "../", "/", "~", "{{", "}}", "env:", "file:", "prompt:", "ppa:", "task:", "-", "=", "\u0000", "\u001b[2J",
-        "\ud800", "true", "null", "999999999999", "from", "content", "agent", "-----BEGIN PGP PUBLIC KEY BLOCK-----", "password ", "&a ", "*a", "|\n",
+        "\ud800", "true", "null", "999999999999", "from", "content", "agent", "-----BEGIN PGP PUBLIC KEY BLOCK-----", "password ", "include", "variables", "matrix", "{{var.size}}", "base.yml", "x.yml", "&a ", "*a", "|\n",
     ];
 
     private readonly string _home = Directory.CreateTempSubdirectory("virtigo-fuzz-").FullName;
 
     public void Dispose() => Directory.Delete(_home, recursive: true);
 
+    private const string Composed = """
+        include: [part.yml, "{{var.file}}"]
+        from: base.yml
+        variables: {file: part.yml, size: 9GiB, word: "x"}
+        matrix: {release: [bookworm, trixie], var.size: [8GiB, 9GiB]}
+        disk: "{{var.size}}"
+        packages: [nginx]
+        run: "echo {{var.word}} {{ var.word }}"
+        units: nginx
+
+        """;
+
     /// <summary>A valid spec with some cuts, insertions, swaps and repetitions.</summary>
-    private static Gen<string> Mutated => Gen.Select(Gen.Int[0, 3], Gen.Int[0, 100_000], Gen.Int[0, 60], Gen.Int[0, s_pieces.Length - 1])
-        .Array[1, 6].Select(changes => changes.Aggregate(TargetPlannerTests.Whole, (text, change) =>
+    private static Gen<string> Mutated => Changed(TargetPlannerTests.Whole);
+
+    private static Gen<string> Changed(string whole) => Gen.Select(Gen.Int[0, 3], Gen.Int[0, 100_000], Gen.Int[0, 60], Gen.Int[0, s_pieces.Length - 1])
+        .Array[1, 6].Select(changes => changes.Aggregate(whole, (text, change) =>
         {
             (int kind, int where, int length, int piece) = change;
             int at = text.Length == 0 ? 0 : where % text.Length;
@@ -48,6 +63,30 @@ public sealed class SpecFuzzTests : IDisposable
             }
         },
         iter: 3000);
+
+    [Fact]
+    public void Mutated_files_make_specs_or_told_mistakes_and_end()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_home, "composed")).FullName;
+        File.WriteAllText(Path.Combine(_home, "outside"), "hunter2: hunter2");
+        File.CreateSymbolicLink(Path.Combine(folder, "x.yml"), "../outside");
+        Gen.Select(Changed(Composed), Changed(Composed), Changed("variables: {word: y}\nusers: [bob]\nunits: {enable: [a, b]}\n")).Sample(
+            (main, below, part) =>
+            {
+                File.WriteAllBytes(Path.Combine(folder, "base.yml"), Encoding.UTF8.GetBytes(below));
+                File.WriteAllBytes(Path.Combine(folder, "part.yml"), Encoding.UTF8.GetBytes(part));
+                try
+                {
+                    IReadOnlyList<ApplianceSpec> specs = SpecReader.Parse(main, Path.Combine(folder, "web.yml"), new SpecOptions());
+                    return specs.Count is > 0 and <= 100;
+                }
+                catch (VirtigoException told)
+                {
+                    return told.Kind == FailureKind.Usage && !told.Message.Contains("hunter2", StringComparison.Ordinal) && !told.Message.Contains('\u001b');
+                }
+            },
+            iter: 1000, threads: 1);
+    }
 
     [Fact]
     public async Task A_mutated_spec_is_planned_or_refused_and_reads_nothing_outside_its_folder()

@@ -1,3 +1,4 @@
+using Virtigo.Appliances;
 using CsCheck;
 using Virtigo.Environments;
 using Virtigo.Machines;
@@ -32,6 +33,23 @@ public sealed class EnvironmentReaderTests : IDisposable
         Assert.Equal([null, 2048, null, null], spec.Machines.Select(machine => machine.MemoryMiB));
         Assert.Null(spec.Machines[1].Appliance.MemoryMiB);
         Assert.All(spec.Machines, machine => Assert.Equal("lan", Assert.Single(machine.Networks).Network));
+    }
+
+    [Fact]
+    public async Task A_machine_may_build_on_an_appliance_and_take_keys_in()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "web.yml"), "packages: [nginx]\n", Token);
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "users.yml"), "users: [bob]\n", Token);
+
+        EnvironmentSpec spec = await ReadAsync("machines: {server: {from: web.yml, include: users.yml, packages: [curl], memory: 2GiB}}");
+
+        ApplianceSpec appliance = Assert.Single(spec.Machines).Appliance;
+        Assert.Equal("web", appliance.From!.Value.Name.Value);
+        Assert.Equal(["nginx"], appliance.From.Value.Packages!.Value);
+        Assert.Equal(["curl"], appliance.Packages!.Value);
+        Assert.Single(appliance.Values!.Items("users"));
+        Assert.Contains("matrix: only the spec that is built has one",
+            (await Assert.ThrowsAsync<VirtigoException>(() => ReadAsync("machines: {a: {matrix: {release: [a, b]}}}"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Virtigo.Environments;
 using Virtigo.Host;
 using Xunit;
 

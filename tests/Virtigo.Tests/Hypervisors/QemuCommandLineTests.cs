@@ -44,7 +44,7 @@ public sealed class QemuCommandLineTests
         -machine pc,vmport=off,memory-backend=memory
         -object memory-backend-ram,id=memory,size=1024M
         -accel tcg,tb-size=512
-        -cpu max,-la57,-avx,-avx2
+        -cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+aes,+pclmulqdq,+rdrand,+rdseed
         -smp 1
         -m 1024M
         -rtc base=utc

@@ -15,6 +15,9 @@ public sealed class InstallHooksTests
         .. InstallHooks.Own(Choices(user), "d-i passwd/root-password-crypted password $6$x$y\n", "n0nce"),
     ];
 
+    private static IReadOnlyList<InitrdFile> Layer(bool more) =>
+        InstallHooks.Layer(Choices(null) with { Packages = new(["curl", "nano-"], "test") }, "n0nce", more);
+
     internal static DebianChoices Choices(DebianUser? user) => new()
     {
         Hostname = new("web", "test"),
@@ -35,8 +38,8 @@ public sealed class InstallHooksTests
     [Fact]
     public async Task Every_script_is_a_script_that_a_plain_shell_reads()
     {
-        InitrdFile[] scripts = [.. Hooks(s_user).Where(file => Text(file).StartsWith("#!/bin/sh\n", StringComparison.Ordinal))];
-        Assert.Equal(6, scripts.Length);
+        InitrdFile[] scripts = [.. Hooks(s_user).Concat(Layer(more: true)).Where(file => Text(file).StartsWith("#!/bin/sh\n", StringComparison.Ordinal))];
+        Assert.Equal(9, scripts.Length);
         foreach (InitrdFile script in scripts)
         {
             Assert.True(script.Mode.HasFlag(UnixFileMode.UserExecute), script.Path);
@@ -71,6 +74,15 @@ public sealed class InstallHooksTests
 
         Assert.Contains($"echo \"{InstallHooks.Waiting}\"", wait, StringComparison.Ordinal);
         Assert.Contains($"'http://mirror.example:8080/{InstallHooks.OwnPath}'", wait, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_part_that_others_build_on_has_the_installer_wait_once_more()
+    {
+        Assert.Contains(InstallHooks.Own(Choices(null), "", "n0nce", more: true), file => file.Path == "virtigo/more");
+        Assert.Contains(Layer(more: true), file => file.Path == "virtigo/more");
+        Assert.DoesNotContain(Hooks(null).Concat(Layer(more: false)), file => file.Path == "virtigo/more");
+        Assert.Contains("sh curl nano- ||", Text(Layer(more: false).Single(file => file.Path == "virtigo/own")), StringComparison.Ordinal);
     }
 
     [Fact]

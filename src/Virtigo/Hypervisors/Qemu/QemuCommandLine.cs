@@ -14,10 +14,6 @@ internal static class QemuCommandLine
     /// <summary>The most disks, and the most network cards.</summary>
     public const int MaxDevices = 8;
 
-    // All that TCG has but what makes guests slower or less reliable there: a fifth level of page tables is walked for nothing, and QEMU 7.2,
-    // the first with AVX, had a guest's first process crash now and then.
-    private const string Emulated = "max,-la57,-avx,-avx2";
-
     // A guest names its devices by their places on the bus: a machine with more cards still finds its first where the installer found it.
     private const int FirstDisk = 0x2;
     private const int FirstNic = 0x3;
@@ -95,7 +91,7 @@ internal static class QemuCommandLine
         "-machine", "pc,vmport=off,memory-backend=memory",
         "-object", Memory(config),
         "-accel", accelerator == Accelerator.Kvm ? "kvm" : Invariant($"tcg,tb-size={config.TranslationCacheMiB}"),
-        "-cpu", config.CpuModel ?? (accelerator == Accelerator.Kvm ? "host" : Emulated),
+        "-cpu", config.CpuModel ?? (accelerator == Accelerator.Kvm ? "host" : GuestPlatform.EmulatedProcessor),
         "-smp", Invariant($"{config.Cpus}"),
         "-m", Invariant($"{config.MemoryMiB}M"),
         "-rtc", "base=utc",

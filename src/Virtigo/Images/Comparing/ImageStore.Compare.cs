@@ -61,23 +61,35 @@ public sealed partial class ImageStore
     private static ImageComparison Compare(StoredImage before, StoredImage after, Func<ImageAspect, bool> wanted, CancellationToken cancellationToken)
     {
         var found = new List<ImageDifference>();
-        void Add(ImageAspect aspect, Func<Dictionary<string, string>> first, Func<Dictionary<string, string>> second)
+        if (wanted(ImageAspect.Plan))
         {
-            if (wanted(aspect))
-            {
-                found.AddRange(Differences(aspect, first(), second()));
-            }
+            found.AddRange(Differences(ImageAspect.Plan, ImageFacts.Plan(before.Manifest), ImageFacts.Plan(after.Manifest)));
         }
 
-        Add(ImageAspect.Plan, () => ImageFacts.Plan(before.Manifest), () => ImageFacts.Plan(after.Manifest));
-        Add(ImageAspect.Packages, () => ImageFacts.Packages(before.Manifest), () => ImageFacts.Packages(after.Manifest));
+        if (wanted(ImageAspect.Packages))
+        {
+            found.AddRange(Differences(ImageAspect.Packages, ImageFacts.Packages(before.Manifest), ImageFacts.Packages(after.Manifest)));
+        }
+
         if (!(wanted(ImageAspect.Kernel) || wanted(ImageAspect.Units) || wanted(ImageAspect.Users) || wanted(ImageAspect.Files)) || before.Key == after.Key)
         {
             return new ImageComparison(found, []);
         }
 
-        using var one = ImageFiles.Open(before.DiskPath);
-        using var two = ImageFiles.Open(after.DiskPath);
+        ImageComparison disks = CompareDisks(before.DiskPath, after.DiskPath, wanted, cancellationToken);
+        return disks with { Differences = [.. found, .. disks.Differences] };
+    }
+
+    /// <summary>Compares what is on two disks.</summary>
+    /// <param name="before">The first disk.</param>
+    /// <param name="after">The second disk.</param>
+    /// <param name="wanted">Tells what to compare of kernel options, units, users and files.</param>
+    /// <param name="cancellationToken">Ends the comparing.</param>
+    /// <exception cref="VirtigoException">A disk is damaged (<see cref="FailureKind.Host"/>).</exception>
+    internal static ImageComparison CompareDisks(string before, string after, Func<ImageAspect, bool> wanted, CancellationToken cancellationToken)
+    {
+        using var one = ImageFiles.Open(before);
+        using var two = ImageFiles.Open(after);
         try
         {
             one.RequireRoot();
@@ -85,12 +97,19 @@ public sealed partial class ImageStore
         }
         catch (VirtigoException error)
         {
-            return new ImageComparison(found, ["The files were not compared: " + error.Message]);
+            return new ImageComparison([], ["The files were not compared: " + error.Message]);
         }
 
-        Add(ImageAspect.Kernel, () => ImageFacts.Kernel(one), () => ImageFacts.Kernel(two));
-        Add(ImageAspect.Units, () => ImageFacts.Units(one), () => ImageFacts.Units(two));
-        Add(ImageAspect.Users, () => ImageFacts.Users(one), () => ImageFacts.Users(two));
+        var found = new List<ImageDifference>();
+        foreach ((ImageAspect aspect, Func<ImageFiles, Dictionary<string, string>> facts) in ((ImageAspect, Func<ImageFiles, Dictionary<string, string>>)[])
+            [(ImageAspect.Kernel, ImageFacts.Kernel), (ImageAspect.Units, ImageFacts.Units), (ImageAspect.Users, ImageFacts.Users)])
+        {
+            if (wanted(aspect))
+            {
+                found.AddRange(Differences(aspect, facts(one), facts(two)));
+            }
+        }
+
         if (wanted(ImageAspect.Files))
         {
             found.AddRange(FileDifferences(one, two, cancellationToken));

@@ -1,5 +1,6 @@
 using System.Text;
 using Virtigo.Archives;
+using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Networks;
 
@@ -185,27 +186,6 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         new(name) { LogFile = Path.Combine(job.LogFolder, log), LogAppends = job.SavedState is not null };
 
     /// <summary>Whether a port says something before it ends.</summary>
-    internal static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken)
-    {
-        byte[] wanted = Encoding.UTF8.GetBytes(marker);
-        byte[] window = new byte[64 * 1024];
-        int kept = 0;
-        await using (port)
-        {
-            int count;
-            while ((count = await port.ReadAsync(window.AsMemory(kept), cancellationToken)) > 0)
-            {
-                Span<byte> seen = window.AsSpan(0, kept + count);
-                if (seen.IndexOf(wanted) >= 0)
-                {
-                    return true;
-                }
-
-                kept = Math.Min(seen.Length, wanted.Length - 1);
-                seen[^kept..].CopyTo(window);
-            }
-        }
-
-        return false;
-    }
+    internal static async Task<bool> FindAsync(Stream port, string marker, CancellationToken cancellationToken) =>
+        await StreamSearch.FindAsync(port, [Encoding.UTF8.GetBytes(marker)], cancellationToken) >= 0;
 }

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Virtigo.Host;
 
 namespace Virtigo.Installers.Debian;
 
@@ -39,33 +40,62 @@ internal static class InstallHooks
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
         Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@WAITING@", Waiting, StringComparison.Ordinal)
             .Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
+        Script("usr/lib/finish-install.d/93virtigo-more", More),
     ];
 
     /// <summary>The files that are the appliance's own; the script <c>virtigo/own</c> among them puts them to use.</summary>
     /// <param name="choices">What is installed.</param>
     /// <param name="preseed">The appliance's own answers.</param>
     /// <param name="nonce">Letters and digits that nothing in the guest can know otherwise.</param>
-    public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce)
+    /// <param name="more">Whether an appliance that builds on this one follows: then the installer waits for it, instead of ending.</param>
+    public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce, bool more = false)
     {
         DebianUser? user = choices.User.Value;
         TargetSteps steps = TargetSteps.For(choices.Target);
-        string domain = choices.Domain.Value.Length == 0 ? "" : $"{choices.Hostname.Value}.{choices.Domain.Value}\\t";
         return
         [
             Secret("virtigo/own.cfg", preseed),
             Secret("virtigo/authorized_keys", user is null ? "" : string.Concat(user.SshKeys.Select(key => key.Trim() + "\n"))),
             // A user without a password could not answer sudo's question for it.
             Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
-            Script("virtigo/own", Take.Replace("@HOSTNAME@", choices.Hostname.Value, StringComparison.Ordinal)
-                .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal)),
+            Script("virtigo/own", Wake(choices) + Take),
             Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)
                 .Replace("@MOUNTS@", string.Join(' ', choices.Disk.Mounts.Select(mount => mount.Path)), StringComparison.Ordinal)),
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
-            Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+            .. Ending(nonce, more),
         ];
     }
+
+    /// <summary>The files of an appliance that builds on the one installed so far, beside those that are there.</summary>
+    /// <inheritdoc cref="Own"/>
+    public static IReadOnlyList<InitrdFile> Layer(DebianChoices choices, string nonce, bool more)
+    {
+        TargetSteps steps = TargetSteps.For(choices.Target);
+        string packages = string.Join(' ', choices.Packages.Value.Select(ShellQuote.Word));
+        return
+        [
+            Script("virtigo/own", Wake(choices) + (packages.Length == 0 ? LayerWithoutPackages : AddPackages.Replace("@PACKAGES@", packages, StringComparison.Ordinal))),
+            .. steps.Files,
+            .. OptionalScript("virtigo/before", steps.BeforePackages),
+            .. OptionalScript("virtigo/after", steps.AtEnd),
+            .. Ending(nonce, more),
+        ];
+    }
+
+    private static string Wake(DebianChoices choices)
+    {
+        string domain = choices.Domain.Value.Length == 0 ? "" : $"{choices.Hostname.Value}.{choices.Domain.Value}\\t";
+        return TakeOver.Replace("@HOSTNAME@", choices.Hostname.Value, StringComparison.Ordinal)
+            .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<InitrdFile> Ending(string nonce, bool more) =>
+    [
+        .. more ? [Secret("virtigo/more", "")] : Array.Empty<InitrdFile>(),
+        Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+    ];
 
     /// <summary>The files as the guest fetches them: a tar archive, with the time and some entropy, since the guest may have been saved long ago.</summary>
     public static async Task<byte[]> PackAsync(IReadOnlyList<InitrdFile> own, DateTimeOffset now, CancellationToken cancellationToken)
@@ -141,25 +171,63 @@ internal static class InstallHooks
         """;
 
     /// <summary>
-    /// Gives the installer the appliance's own answers, and what it would have made of them earlier: the name, the time zone, and the
-    /// user's name for packages that ask for it. The guest may be a copy of one that was saved: its clock and its entropy are its own.
+    /// Runs when an appliance is complete but for what makes its copies differ: waits once more for each that builds on it. What was handed
+    /// over before is taken away first, so that nothing of it runs twice.
     /// </summary>
-    private const string Take = """
+    private const string More = """
+        #!/bin/sh
+        while [ -e /virtigo/more ] && [ ! -e /virtigo/steps/failed ]; do
+            rm -rf /virtigo/more /virtigo/own /virtigo/before /virtigo/after /virtigo/steps
+            sh /usr/lib/pre-pkgsel.d/99virtigo
+        done
+        exit 0
+
+        """;
+
+    /// <summary>The guest may be a copy of one that was saved: its clock, its entropy and its name are its own.</summary>
+    private const string TakeOver = """
         #!/bin/sh
         set -e
         date -u -s "@$(cat /virtigo/now)" >/dev/null
         cat /virtigo/entropy >/dev/urandom
         rm /virtigo/entropy
-        debconf-set-selections /virtigo/own.cfg
-        rm /virtigo/own.cfg
-        debconf-copydb -p '^passwd/username$' configdb target_configdb
         for root in '' /target; do
             echo '@HOSTNAME@' >"$root/etc/hostname"
             sed -i 's/^\(127\.0\.1\.1[[:space:]]*\).*/\1@NAMES@/' "$root/etc/hosts"
         done
         hostname '@HOSTNAME@'
+
+        """;
+
+    /// <summary>
+    /// Gives the installer the appliance's own answers, and what it would have made of them earlier: the time zone, and the
+    /// user's name for packages that ask for it.
+    /// </summary>
+    private const string Take = """
+        debconf-set-selections /virtigo/own.cfg
+        rm /virtigo/own.cfg
+        debconf-copydb -p '^passwd/username$' configdb target_configdb
         /usr/lib/post-base-installer.d/05tzsetup
         if [ -e /virtigo/before ]; then sh /virtigo/before; fi
+        exit 0
+
+        """;
+
+    /// <summary>What the installer does with packages and at its end, done once more for what an appliance adds to the one below it.</summary>
+    private const string AddPackages = """
+        if [ -e /virtigo/before ]; then sh /virtigo/before; fi
+        in-target env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get --quiet --assume-yes install -- "$@" </dev/null' sh @PACKAGES@ || {
+            logger -t virtigo 'step failed: packages: they cannot be installed'
+            exit 1
+        }
+        if [ -e /virtigo/after ]; then sh /virtigo/after; fi
+        exit 0
+
+        """;
+
+    private const string LayerWithoutPackages = """
+        if [ -e /virtigo/before ]; then sh /virtigo/before; fi
+        if [ -e /virtigo/after ]; then sh /virtigo/after; fi
         exit 0
 
         """;

@@ -151,6 +151,9 @@ internal sealed record TargetChoices
     /// <summary>Commands at the first boot.</summary>
     public IReadOnlyList<TargetCommand> FirstBoot { get; init; } = [];
 
+    /// <summary>How many commands at the first boot come before these, from appliances that this one builds on.</summary>
+    public int FirstBootBefore { get; init; }
+
     /// <summary>Answers to questions of packages.</summary>
     public IReadOnlyList<DebconfSelection> Debconf { get; init; } = [];
 

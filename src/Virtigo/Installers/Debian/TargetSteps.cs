@@ -193,7 +193,7 @@ internal sealed class TargetSteps
             yield return Text($"{RunFolder}/{name}", command.Text + "\n", Secret);
         }
 
-        foreach ((string name, TargetCommand command) in Numbered(choices.FirstBoot))
+        foreach ((string name, TargetCommand command) in Numbered(choices.FirstBoot, choices.FirstBootBefore))
         {
             yield return Text($"{FirstBootFolder}/{name}", command.Text + "\n", Secret);
         }
@@ -328,8 +328,8 @@ internal sealed class TargetSteps
 
     private static string Whole(StringBuilder script) => script.Length == 0 ? "" : Header + script.Append("exit 0\n");
 
-    private static IEnumerable<(string Name, TargetCommand Command)> Numbered(IReadOnlyList<TargetCommand> commands) =>
-        commands.Select((command, index) => ((index + 1).ToString("000", CultureInfo.InvariantCulture), command));
+    private static IEnumerable<(string Name, TargetCommand Command)> Numbered(IReadOnlyList<TargetCommand> commands, int before = 0) =>
+        commands.Select((command, index) => ((before + index + 1).ToString("000", CultureInfo.InvariantCulture), command));
 
     private static TargetEntry Text(string path, string text, UnixFileMode mode) => new(path, TargetEntryKind.File, mode, Utf8(text));
 

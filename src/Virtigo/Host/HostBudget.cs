@@ -1,10 +1,9 @@
 using System.Globalization;
-using Virtigo.Host;
 
-namespace Virtigo.Environments;
+namespace Virtigo.Host;
 
 /// <summary>
-/// Hands out the host's memory to environments, those of all this user's processes together, so that guests that use all they were
+/// Hands out the host's memory to environments and builds, those of all this user's processes together, so that guests that use all they were
 /// promised still fit beside the host's other programs. A reservation ends with its process, however that ends.
 /// </summary>
 internal sealed class HostBudget
@@ -38,7 +37,7 @@ internal sealed class HostBudget
     /// <param name="waiting">Called once when others must end first.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="VirtigoException">
-    /// It is more than the host has, or than other programs leave of it while no environment runs (<see cref="FailureKind.Host"/>).
+    /// It is more than the host has, or than other programs leave of it while none runs (<see cref="FailureKind.Host"/>).
     /// </exception>
     public async Task<IDisposable> ReserveAsync(long mib, string what, Action? waiting, CancellationToken cancellationToken)
     {

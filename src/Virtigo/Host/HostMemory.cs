@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Virtigo.Environments;
+namespace Virtigo.Host;
 
 /// <summary>How much memory guests may have together, and how much is free for them now.</summary>
 internal static class HostMemory

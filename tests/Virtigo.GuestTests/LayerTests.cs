@@ -1,0 +1,91 @@
+using Virtigo.Images;
+using Xunit;
+
+namespace Virtigo.GuestTests;
+
+/// <summary>Appliances that build on another: the first saves where that one is complete, the next goes on from there.</summary>
+public sealed class LayerTests(Lab lab) : IAsyncLifetime
+{
+    private const string Base = """
+        packages: [curl]
+        users: [carol]
+        files: [{content: "of {{hostname}}\n", to: /etc/ground, template: true}]
+        units: {mask: apt-daily.timer}
+        run: echo base >> /srv/order
+        first-boot: echo base >> /srv/booted
+        """;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-layers");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "ground.yml"), Base, Cancel);
+
+    public ValueTask DisposeAsync()
+    {
+        _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task What_builds_on_another_is_installed_as_a_layer_and_is_that_one_and_what_it_adds()
+    {
+        await lab.Golden;
+        StoredImage first = await BuildAsync("layer-one", "from: ground.yml\npackages: [bc]\n", "--force");
+        Assert.Contains(first.Manifest.Timings, timing => timing.Stage == "install: packages");
+
+        StoredImage second = await BuildAsync("layer-two", """
+            from: ground.yml
+            packages: [dc, -nano]
+            users: [{name: bob, groups: [carol]}]
+            files: [{content: "mine\n", to: /srv/mine, owner: bob}]
+            run: 'echo "$(hostname) $(command -v dc)" >> /srv/order'
+            first-boot: echo second >> /srv/booted
+            """, "--force");
+
+        Assert.DoesNotContain(second.Manifest.Timings, timing => timing.Stage is "install: packages" or "install: base system");
+        Assert.Contains(second.Manifest.Materials, material => material.Url.Contains("/curl_", StringComparison.Ordinal));
+        Assert.Contains(second.Manifest.Materials, material => material.Url.Contains("/dc_", StringComparison.Ordinal));
+        TestContext.Current.TestOutputHelper?.WriteLine($"on the ground: {Seconds(first):0} s; as a layer: {Seconds(second):0} s");
+
+        await using BootedCopy machine = await lab.BootAsync(second.DiskPath);
+        Assert.Equal("layer-two", await machine.ShellAsync("hostname", Cancel));
+        Assert.Equal("127.0.1.1 layer-two.internal layer-two", await machine.ShellAsync("grep 127.0.1.1 /etc/hosts | tr '\\t' ' '", Cancel));
+        Assert.Equal("of ground", await machine.ShellAsync("cat /etc/ground", Cancel));
+        Assert.Equal("base\nlayer-two /usr/bin/dc", await machine.ShellAsync("cat /srv/order", Cancel));
+        Assert.Equal("ii ii rc", await machine.ShellAsync("dpkg-query -W -f '${db:Status-Abbrev} ' curl dc nano | tr -s ' ' | sed 's/ *$//'", Cancel));
+        Assert.Equal("", await machine.ShellAsync("dpkg-query -W -f '${Package}' bc 2>/dev/null", Cancel));
+        Assert.Equal("curl dc", await machine.ShellAsync("apt-mark showmanual curl dc libcurl4t64 | tr '\\n' ' ' | sed 's/ $//'", Cancel));
+        Assert.Equal("bob carol", await machine.ShellAsync("id -Gn bob", Cancel));
+        Assert.Equal("bob", await machine.ShellAsync("stat -c %U /srv/mine", Cancel));
+        Assert.Equal("masked", await machine.ShellAsync("systemctl is-enabled apt-daily.timer", Cancel));
+        Assert.Equal("base second", await machine.ShellAsync("for i in $(seq 60); do [ \"$(wc -l < /srv/booted)\" = 2 ] && break; sleep 1; done; tr '\\n' ' ' < /srv/booted | sed 's/ $//'", Cancel));
+        Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
+        Assert.Equal("none", await machine.ShellAsync("ls /etc/apt/apt.conf.d/00virtigo-install 2>/dev/null || echo none", Cancel));
+    }
+
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task A_layer_is_the_same_as_the_whole_installed_from_the_beginning()
+    {
+        const string yaml = "from: ground.yml\npackages: [dc]\nusers: [bob]\n";
+        await BuildAsync("layer-once", yaml, "--force");
+        StoredImage layer = await BuildAsync("layer-again", yaml, "--force");
+        StoredImage whole = await BuildAsync("layer-whole", yaml, "--full");
+
+        Assert.Equal(whole.Manifest.Packages, layer.Manifest.Packages);
+        SystemViews.AssertSame(await SystemViews.LookAsync(lab, whole.DiskPath), await SystemViews.LookAsync(lab, layer.DiskPath));
+    }
+
+    private static double Seconds(StoredImage image) => image.Manifest.Timings.Where(timing => !timing.Stage.Contains(':')).Sum(timing => timing.Seconds);
+
+    private async Task<StoredImage> BuildAsync(string name, string yaml, string how)
+    {
+        string file = Path.Combine(_folder.FullName, "layer.yml");
+        await File.WriteAllTextAsync(file, yaml, Cancel);
+        using IDisposable place = await lab.PlaceAsync();
+        CommandResult result = await lab.RunAsync("build", file, "--name", name, how);
+        Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
+        return new ImageStore(lab.Paths).Find(name);
+    }
+}
