@@ -4,6 +4,7 @@ using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
+using Virtigo.Installers.Ubuntu;
 using Virtigo.Machines;
 using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
@@ -42,7 +43,7 @@ internal sealed partial class ApplianceBuild(
 
     private async Task<StoredImage> RunAsync(BuildLimits limits, CancellationToken cancellationToken)
     {
-        long memory = Math.Max(ApplianceInstall.MemoryMiB, plan.MemoryMiB.Value) + HostBudget.OverheadMiB;
+        long memory = Math.Max(plan.IsUbuntu() ? UbuntuBoot.MemoryMiB : ApplianceInstall.MemoryMiB, plan.MemoryMiB.Value) + HostBudget.OverheadMiB;
         using IDisposable reserved = await new HostBudget(paths, clock).ReserveAsync(
             memory, $"The build of {plan.Name.Value}", () => log.Note("Waiting for memory that other machines use."), cancellationToken);
         using SocketFolder sockets = SocketFolder.Create(paths);

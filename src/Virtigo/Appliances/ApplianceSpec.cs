@@ -103,6 +103,7 @@ public sealed class ApplianceSpec
         }
 
         Keyring = keyring is null ? Keyring : Path.GetFullPath(keyring);
+        From?.Value.Use(medium, keyring);
     }
 
     /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>
