@@ -246,6 +246,7 @@ internal sealed class ApplianceBuild(
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),
                 Firmware = Firmwares.NameOf(plan.Disk.Value.Firmware),
+                NetworkCards = plan.Target.Choices.Network.Interfaces is { Count: > 0 } cards ? [.. cards.Select(card => new ImageNetworkCard(card.Mac))] : [new(null)],
                 Timings = [.. log.Timings],
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
                 Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),

@@ -32,7 +32,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
             SecurityMirror = mirrors.Security,
             Hostname = spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name")),
-            Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
+            Domain = spec.Values?.Get<string>("network.domain") ?? Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
             Firmware = firmware,

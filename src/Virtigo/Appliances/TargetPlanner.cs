@@ -53,6 +53,7 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
             MaskedUnits = Texts("units.mask"),
             Run = Commands("run"),
             FirstBoot = Commands("first-boot"),
+            Network = Network(),
         };
         return new TargetPlan(choices, _explained);
     }
@@ -365,6 +366,39 @@ internal sealed class TargetPlanner(SettingValues spec, SpecFolder folder, Secre
         ["keyboard"] = plan.Keyboard.Value,
         ["user"] = plan.User.Value?.Name ?? "",
     };
+
+    private TargetNetwork Network()
+    {
+        var network = NetworkPlanner.Read(spec);
+        if (network.DhcpEverywhere)
+        {
+            Explain("network.dhcp", "every card");
+        }
+
+        foreach ((TargetInterface card, SettingValues written) in network.Interfaces.Zip(spec.Items("network.interfaces")))
+        {
+            Explain("network.interfaces", NetworkPlanner.Describe(card), written.Whole);
+        }
+
+        Texts("network.dns");
+        Texts("network.search");
+        if (network.Proxy is { } proxy)
+        {
+            Explain("network.proxy", proxy.AbsoluteUri);
+        }
+
+        if (network.HasCards)
+        {
+            Needs.Add(new PackageNeed("ifupdown", "the network cards"));
+        }
+
+        if (!network.IsNothing && spec.Items("files").FirstOrDefault(file => NetworkPlanner.Places.Contains(file.Text("files[].to"))) is { } file)
+        {
+            throw Wrong(file.At("files[].to"), $"files: {file.Text("files[].to")} is written by network", "Keep one of the two.");
+        }
+
+        return network;
+    }
 
     private IReadOnlyList<string> Texts(string key)
     {

@@ -48,7 +48,7 @@ internal static class InstallHooks
     public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce)
     {
         DebianUser? user = choices.User.Value;
-        TargetSteps steps = TargetSteps.For(choices.Target);
+        TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
         string domain = choices.Domain.Value.Length == 0 ? "" : $"{choices.Hostname.Value}.{choices.Domain.Value}\\t";
         return
         [
