@@ -113,6 +113,11 @@ internal sealed class ApplianceBuild(
     private async Task<InstallWatcher> WatcherAsync(InstallEstimator estimator, InstallStage first, CancellationToken cancellationToken)
     {
         TemplateCatalog templates = await TemplateCatalog.OfAsync(installer, cancellationToken);
+        foreach (string warning in plan.Preseed.Check(templates))
+        {
+            log.Note(warning);
+        }
+
         Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
         var watcher = new InstallWatcher(new InstallWatcherOptions
         {
@@ -288,6 +293,7 @@ internal sealed class ApplianceBuild(
     [
         .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash }.OfType<string>(),
         .. plan.Target.Choices.Users.Select(user => user.PasswordHash).OfType<string>(),
-        .. plan.Target.Choices.Debconf.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+        .. plan.Target.Choices.Debconf.Concat(plan.Preseed.Debconf).Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+        .. plan.Preseed.Answers.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
     ];
 }

@@ -76,6 +76,9 @@ public sealed record AppliancePlan
     /// <summary>What is done in the installed system beside the installer's own steps.</summary>
     internal TargetPlan Target { get; init; } = TargetPlan.None;
 
+    /// <summary>The answers in the installer's own words.</summary>
+    internal PreseedPlan Preseed { get; init; } = PreseedPlan.None;
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
     /// Equal plans have equal fingerprints whatever their origins, locked or not.
@@ -117,6 +120,7 @@ public sealed record AppliancePlan
             new("root", RootPasswordHash.Value is null ? "locked" : ApplianceUser.PasswordSet, RootPasswordHash.Origin),
         ]);
         lines.AddRange(Target.Explained);
+        lines.AddRange(Preseed.Explained);
         return lines;
     }
 

@@ -52,12 +52,9 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         }
 
         var target = new TargetPlanner(spec.Values, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
-        return plan with
-        {
-            Target = await target.PlanAsync(plan, cancellationToken),
-            Packages = Packages(spec, user.Value, target.Needs),
-            SpecFiles = folder.Taken,
-        };
+        plan = plan with { Target = await target.PlanAsync(plan, cancellationToken), Packages = Packages(spec, user.Value, target.Needs) };
+        var preseed = new PreseedPlanner(spec.Values, folder, secrets, () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
+        return plan with { Preseed = await preseed.PlanAsync(plan, cancellationToken), SpecFiles = folder.Taken };
     }
 
     private static Setting<string> Locked(Setting<ApplianceLock> locked, Setting<string>? wanted)

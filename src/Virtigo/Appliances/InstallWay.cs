@@ -12,7 +12,7 @@ internal static class InstallWay
 
     /// <summary>The settings that decide it, in the order of the reference.</summary>
     public static IReadOnlyList<string> Settings { get; } =
-        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard"];
+        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard", "preseed"];
 
     /// <summary>The part of the way that a plan decides, and what this version of Virtigo makes of it.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
@@ -30,7 +30,7 @@ internal static class InstallWay
         plan.Architecture.Value,
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {answer.Value}"),
+        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {answer.Digest ?? answer.Value}"),
         .. InstallHooks.Shared("", plan.Mirror.Value.Authority).Select(file => file.Text),
     ];
 }

@@ -2,8 +2,15 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Virtigo.Installers.Debian;
+using Virtigo.Networks;
 
 namespace Virtigo.Appliances;
+
+/// <summary>What an appliance fixes about one of its network cards.</summary>
+/// <param name="Mac">Its Ethernet address, or null.</param>
+/// <param name="Dhcp">Whether it asks for an address.</param>
+/// <param name="Addresses">Its IPv4 addresses, each with the number of leading bits that its network has in common.</param>
+internal sealed record FixedCard(string? Mac, bool Dhcp, IReadOnlyList<(Ipv4Address Address, int Prefix)> Addresses);
 
 /// <summary>Reads what a spec says about the installed system's network.</summary>
 internal static class NetworkPlanner
@@ -42,6 +49,14 @@ internal static class NetworkPlanner
             Proxy = spec.Text("network.proxy") is { } proxy ? new Uri(proxy) : null,
         };
     }
+
+    /// <summary>What a spec fixes about the cards, in order.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static IReadOnlyList<FixedCard> Cards(SettingValues? spec) =>
+    [
+        .. Read(spec).Interfaces.Select(card => new FixedCard(card.Mac, card.Dhcp,
+            [.. card.Addresses.Where(one => one.IsV4).Select(one => (Ipv4Address.Read(one.Address.GetAddressBytes()), one.PrefixLength))])),
+    ];
 
     /// <summary>A card in words.</summary>
     public static string Describe(TargetInterface card) => string.Join(", ", (IEnumerable<string>)

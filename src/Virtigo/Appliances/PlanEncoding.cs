@@ -70,6 +70,11 @@ internal static class PlanEncoding
             Write(key, items);
         }
 
+        if (plan.Preseed.Answers.Count + plan.Preseed.Debconf.Count > 0)
+        {
+            Write("preseed", plan.Preseed.Canonical());
+        }
+
         return output.ToArray();
     }
 }

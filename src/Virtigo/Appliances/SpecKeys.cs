@@ -94,6 +94,7 @@ internal static partial class SpecKeys
             "The superuser's account. `root: locked` says what is the default anyway.", "locked", "", "root: {password-hash: \"$6$salt$…\"}"),
         .. People(),
         .. Steps(),
+        .. Preseed(),
     ];
 
     /// <summary>The keys of the user's configuration file.</summary>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using Virtigo.Appliances;
-using Virtigo.Installers.Debian;
 using Virtigo.Networks;
 
 namespace Virtigo.Environments;
@@ -51,12 +50,12 @@ internal static class AddressPlanner
             {
                 Ipv4Address address = written.TryGetValue(machine.Name, out Ipv4Address own) ? own : Free(spec, network, taken, ref next);
                 int number = (int)(address.Value - network.Subnet.Network.Value);
-                TargetInterface? card = Card(machine, network.Name);
+                FixedCard? card = Card(machine, network.Name);
                 cards[machine.Name].Add(new NicPlan(network.Name, card?.Mac is { } mac ? MacAddress.Read(Convert.FromHexString(mac.Replace(":", "", StringComparison.Ordinal))) : Mac(index, number), address,
                     IPAddress.Parse(network.Ipv6Prefix.Replace("::/64", "::" + number.ToString("x", CultureInfo.InvariantCulture), StringComparison.Ordinal)))
                 {
                     AsksDhcp = card?.Dhcp ?? true,
-                    BringsAddress = card is not null && Statics(card).Any(one => one.Address == address),
+                    BringsAddress = card is not null && card.Addresses.Any(one => one.Address == address),
                 });
             }
 
@@ -74,7 +73,7 @@ internal static class AddressPlanner
         foreach (MachineSpec machine in members)
         {
             Ipv4Address? named = machine.Networks.First(place => place.Network == network.Name).Address;
-            (Ipv4Address Address, int Prefix)[] brought = [.. Card(machine, network.Name) is { } card ? Statics(card) : []];
+            (Ipv4Address Address, int Prefix)[] brought = [.. Card(machine, network.Name)?.Addresses ?? []];
             if ((named ?? Fitting(brought, network)) is not { } address)
             {
                 continue;
@@ -116,7 +115,7 @@ internal static class AddressPlanner
     {
         foreach (MachineSpec machine in spec.Machines.Where(machine => machine.Networks.Any(place => place.Network == network.Name && place.Address is null)))
         {
-            foreach ((Ipv4Address address, int prefix) in Card(machine, network.Name) is { } card ? Statics(card) : [])
+            foreach ((Ipv4Address address, int prefix) in Card(machine, network.Name)?.Addresses ?? [])
             {
                 if (prefix is >= 8 and <= 29)
                 {
@@ -129,15 +128,12 @@ internal static class AddressPlanner
     }
 
     /// <summary>What the appliance says about the card that a machine has on a network; null when it says nothing.</summary>
-    private static TargetInterface? Card(MachineSpec machine, string network)
+    private static FixedCard? Card(MachineSpec machine, string network)
     {
         int place = machine.Networks.Select(one => one.Network).ToList().IndexOf(network);
-        IReadOnlyList<TargetInterface> cards = NetworkPlanner.Read(machine.Appliance.Values).Interfaces;
+        IReadOnlyList<FixedCard> cards = NetworkPlanner.Cards(machine.Appliance.Values);
         return place < cards.Count ? cards[place] : null;
     }
-
-    private static IEnumerable<(Ipv4Address Address, int Prefix)> Statics(TargetInterface card) =>
-        card.Addresses.Where(one => one.IsV4).Select(one => (Ipv4Address.Read(one.Address.GetAddressBytes()), one.PrefixLength));
 
     private static void CheckMacs(EnvironmentSpec spec, NetworkPlan network, NicPlan[] cards)
     {

@@ -46,7 +46,7 @@ public sealed record ImageManifest
     public string Firmware { get; init; } = "bios";
 
     /// <summary>The network cards that the installed system sets up: one, unless the description says more.</summary>
-    public IReadOnlyList<ImageNetworkCard> NetworkCards { get; init; } = [new(null)];
+    public IReadOnlyList<ImageNetworkCard> NetworkCards { get => field ?? [new(null)]; init; }
 
     /// <summary>How long each stage of the build took, in order.</summary>
     public required IReadOnlyList<ImageTiming> Timings { get; init; }
