@@ -81,6 +81,10 @@ public sealed class InferTests : IDisposable
             Status: deinstall ok config-files
             Priority: optional
 
+            Package: nano
+            Status: deinstall ok config-files
+            Priority: important
+
             Package: first
             Status: install ok installed
             Depends: second
@@ -112,7 +116,22 @@ public sealed class InferTests : IDisposable
             found.Files.Select(file => file.Path).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("hashhash", found.Yaml, StringComparison.Ordinal);
         ApplianceSpec spec = ApplianceSpec.Parse(found.Yaml, "inferred.yml");
-        Assert.Equal(["curl", "first", "nginx", "second"], spec.Packages!.Value);
+        Assert.Equal(["curl", "first", "nginx", "second", "-nano"], spec.Packages!.Value);
+    }
+
+    [Fact]
+    public async Task The_account_that_the_installer_makes_is_the_specs_user()
+    {
+        var machine = new Dictionary<string, string>(Machine)
+        {
+            ["etc/passwd"] = Machine["etc/passwd"] + "alice:x:1000:1000:alice,,,:/home/alice:/bin/bash\n",
+            ["etc/group"] = Machine["etc/group"] + "alice:x:1000:\ncdrom:x:24:alice\nplugdev:x:46:alice\naudio:x:29:alice\n",
+            ["etc/sudoers.d/virtigo"] = "alice ALL=(ALL:ALL) NOPASSWD: ALL\n",
+            ["home/alice/.ssh/authorized_keys"] = Key + "\n",
+        };
+        Assert.Contains($"\nuser: {{name: alice, ssh-keys: [\"{Key}\"]}}\nusers:\n  - {{name: bob,", (await InferAsync(machine, Links)).Yaml, StringComparison.Ordinal);
+        machine["etc/group"] += "docker:x:999:alice\n";
+        Assert.Contains("  - {name: alice, uid: 1000, groups: [cdrom, plugdev, audio, docker], sudo: nopasswd,", (await InferAsync(machine, Links)).Yaml, StringComparison.Ordinal);
     }
 
     [Fact]

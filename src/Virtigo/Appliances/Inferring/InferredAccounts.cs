@@ -4,7 +4,14 @@ using System.Text;
 namespace Virtigo.Appliances;
 
 /// <summary>An account of a person, as a spec can say it.</summary>
-internal sealed record InferredAccount(string Name, string FullName, int Uid, string Shell, IReadOnlyList<string> Groups, string? Sudo, string? PasswordHash, IReadOnlyList<string> SshKeys);
+internal sealed record InferredAccount(string Name, string FullName, int Uid, string Shell, IReadOnlyList<string> Groups, string? Sudo, string? PasswordHash, IReadOnlyList<string> SshKeys)
+{
+    private static readonly string[] s_ofTheFirst = ["audio", "bluetooth", "cdrom", "dip", "floppy", "lpadmin", "netdev", "plugdev", "render", "scanner", "users", "video"];
+
+    /// <summary>Whether it is as the installer makes the first account, which is what a spec's <c>user</c> is.</summary>
+    public bool IsFirst => Uid == 1000 && FullName.Length == 0 && Shell == "/bin/bash" && Sudo == (PasswordHash is null ? "nopasswd" : "true") && (PasswordHash is not null || SshKeys.Count > 0)
+        && Groups.Contains("cdrom") && Groups.Contains("plugdev") && Groups.All(s_ofTheFirst.Contains);
+}
 
 /// <summary>Reads the accounts of people from a machine's files.</summary>
 /// <param name="files">The files.</param>

@@ -44,7 +44,7 @@ public sealed record InferredSpec(string Yaml, IReadOnlyList<InferredFile> Files
     }
 
     /// <summary>Describes the machine whose files are in an archive.</summary>
-    /// <param name="archive">A tar archive of the files of <see cref="SshInference.Script"/>.</param>
+    /// <param name="archive">A tar archive of the machine's settings, dpkg's and apt's lists and the ssh keys of its users; paths are relative to the root.</param>
     /// <param name="options">How.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="VirtigoException">The archive is malformed, or not of a Debian machine (<see cref="FailureKind.Usage"/>).</exception>

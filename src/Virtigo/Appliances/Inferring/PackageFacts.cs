@@ -16,11 +16,12 @@ internal sealed class PackageFacts
         "busybox", "cryptsetup-initramfs", "dmsetup", "efibootmgr", "eject", "grub-*", "installation-report", "laptop-detect", "linux-image-*", "linux-headers-*", "lvm2", "mokutil",
         "openssl-provider-legacy", "os-prober", "qemu-guest-agent", "shared-mime-info", "shim-*", "xdg-user-dirs", "zstd", "console-setup*", "keyboard-configuration", "usb.ids",
         "discover*", "task-english", "tasksel*", "util-linux-locales", "dracut-install", "ca-certificates", "intel-microcode", "amd64-microcode", "popularity-contest", "firmware-*",
-        "btrfs-progs", "xfsprogs", "gcc-*-base",
+        "btrfs-progs", "xfsprogs", "gcc-*-base", "whiptail",
     ];
 
     private readonly Dictionary<string, ControlParagraph> _installed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _automatic = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _removed = new(StringComparer.Ordinal);
 
     private PackageFacts()
     {
@@ -45,6 +46,10 @@ internal sealed class PackageFacts
             {
                 facts._installed[name] = package;
             }
+            else if (package["Package"] is { } gone && ValueChecks.Package(gone) is null && package["Status"] == "deinstall ok config-files" && IsBase(package))
+            {
+                facts._removed.Add(gone);
+            }
         }
 
         foreach (ControlParagraph package in ControlFile.Parse(new MemoryStream(files.Read("/var/lib/apt/extended_states", MostBytes) ?? []), "/var/lib/apt/extended_states"))
@@ -60,6 +65,9 @@ internal sealed class PackageFacts
 
     /// <summary>Whether a package is installed.</summary>
     public bool Has(string package) => _installed.ContainsKey(package);
+
+    /// <summary>Packages of every install that were removed here, as far as they left their settings behind.</summary>
+    public IReadOnlyCollection<string> Removed => _removed;
 
     /// <summary>The packages that somebody asked for, without those that every install has and those that another one brings, sorted.</summary>
     public IReadOnlyList<string> Wanted()

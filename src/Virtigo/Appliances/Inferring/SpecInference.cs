@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -17,6 +16,7 @@ internal sealed class SpecInference(IFileTree files, InferOptions options)
     private readonly SpecText _text = new();
     private readonly List<InferredFile> _files = [];
     private readonly List<string> _notes = [];
+    private readonly List<string> _copied = [];
 
     private string Folder => Path.GetFileNameWithoutExtension(options.FileName) + "-files";
 
@@ -37,7 +37,7 @@ internal sealed class SpecInference(IFileTree files, InferOptions options)
         _text.Key("hostname", hostname);
         List<InferredAccount> accounts = [.. new InferredAccounts(files, options.PasswordHashes, _notes).Read()];
         bool hasKeys = accounts.Any(account => account.SshKeys.Count > 0), hasSudo = accounts.Any(account => account.Sudo is not null);
-        _text.List("packages", [.. packages.Wanted().Where(name => !(hasKeys && name == "openssh-server") && !(hasSudo && name == "sudo") && name != "ifupdown")]);
+        _text.List("packages", [.. packages.Wanted().Where(name => !(hasKeys && name == "openssh-server") && !(hasSudo && name == "sudo") && name != "ifupdown"), .. packages.Removed.Select(name => "-" + name)]);
         Repositories();
         Disk();
         Key("locale", Assignments(Text("/etc/locale.conf") ?? Text("/etc/default/locale") ?? "").GetValueOrDefault("LANG"), ValueChecks.Locale, SpecKeys.DefaultLocale);
@@ -152,7 +152,7 @@ internal sealed class SpecInference(IFileTree files, InferOptions options)
 
     private static string[] Words(string? text) => (text ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
 
-    private void Items(string key, IReadOnlyList<string> lines)
+    private void Items(string key, List<string> lines)
     {
         if (lines.Count > 0)
         {
@@ -193,7 +193,14 @@ internal sealed class SpecInference(IFileTree files, InferOptions options)
     private void Accounts(List<InferredAccount> accounts)
     {
         Items("groups", [.. InferredAccounts.Groups(files, accounts).Select(group => "  - " + SpecText.Map(("name", SpecText.Scalar(group.Name)), ("gid", SpecText.Number(group.Gid))))]);
-        Items("users", [.. accounts.Select(account => "  - " + SpecText.Map(
+        InferredAccount? first = accounts.Find(account => account.IsFirst);
+        if (first is not null)
+        {
+            _text.Line("user: " + SpecText.Map(("name", SpecText.Scalar(first.Name)), ("password-hash", first.PasswordHash is { } own ? SpecText.Scalar(own) : null),
+                ("ssh-keys", first.SshKeys.Count > 0 ? SpecText.Flow(first.SshKeys) : null)));
+        }
+
+        Items("users", [.. accounts.Where(account => account != first).Select(account => "  - " + SpecText.Map(
             ("name", SpecText.Scalar(account.Name)),
             ("full-name", account.FullName.Length > 0 ? SpecText.Scalar(account.FullName) : null),
             ("uid", SpecText.Number(account.Uid)),
@@ -228,8 +235,6 @@ internal sealed class SpecInference(IFileTree files, InferOptions options)
             _text.Line("units: " + SpecText.Map([.. said.Select(one => (one.Key, one.Units.Count > 0 ? SpecText.Flow(one.Units) : null))]));
         }
     }
-
-    private readonly List<string> _copied = [];
 
     private void Settings(PackageFacts packages)
     {

@@ -14,7 +14,7 @@ internal sealed class SpecText
     {
         foreach (string line in words.Split('\n'))
         {
-            _text.Append("# ").Append([.. line.Take(300).Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '?' : character)]).Append('\n');
+            _text.Append("# ").Append([.. line.Take(300).Select(character => character == ' ' || char.IsLetterOrDigit(character) || char.IsPunctuation(character) || char.IsSymbol(character) ? character : '?')]).Append('\n');
         }
     }
 

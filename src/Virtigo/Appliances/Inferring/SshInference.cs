@@ -9,7 +9,7 @@ public static class SshInference
     /// What runs on the machine: it only reads, and writes an archive of settings to its output. Host keys, private keys and what
     /// is no setting stay there; the account database's hashes go only with <c>-h</c>.
     /// </summary>
-    public const string Script = """
+    internal const string Script = """
         set -e
         cd /
         become=
