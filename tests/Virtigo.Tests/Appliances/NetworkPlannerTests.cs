@@ -1,4 +1,3 @@
-using System.Text;
 using CsCheck;
 using Virtigo.Appliances;
 using Virtigo.Environments;
