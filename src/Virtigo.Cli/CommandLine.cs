@@ -80,6 +80,7 @@ internal static class CommandLine
             LockVerbs.Unbundle(options, host),
             ImagesVerb.Make(options, host),
             DoctorVerb.Make(options, host),
+            InferVerb.Make(options, host),
             LintPreseedVerb.Make(options, host),
             SchemaVerb.Make(options, host),
             CompletionVerb.Make(options, host),

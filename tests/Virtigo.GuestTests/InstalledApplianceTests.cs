@@ -14,6 +14,21 @@ public sealed class InstalledApplianceTests(Lab lab)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task The_spec_inferred_from_the_image_asks_for_the_same_packages()
+    {
+        StoredImage image = await lab.Golden;
+        CommandResult result = await lab.RunAsync("infer", image.Key);
+        Assert.True(result.ExitCode == 0, result.People);
+        ApplianceSpec spec = ApplianceSpec.Parse(result.Data, "web.yml");
+        AppliancePlan plan = await lab.PlanAsync();
+        Assert.Equal(plan.Packages.Value, spec.Packages!.Value.Order(StringComparer.Ordinal));
+        Assert.Equal(plan.Hostname.Value, spec.Hostname!.Value);
+        Assert.Equal(plan.Release.Value, spec.Release!.Value);
+        Assert.Null(spec.Values!.Place("users"));
+        Assert.Null(spec.Values.Place("files"));
+    }
+
+    [Fact]
     public async Task The_manifest_lists_exactly_what_went_in()
     {
         ImageManifest manifest = (await lab.Golden).Manifest;

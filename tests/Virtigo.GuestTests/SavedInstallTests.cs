@@ -28,6 +28,31 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
           - echo "$(id -un) $(hostname)" > /srv/ran
         first-boot:
           - echo booted > /srv/booted
+        network:
+          interfaces:
+            - {addresses: [192.0.2.10/24, "2001:db8::10/64"], gateway: 192.0.2.1, mtu: 1400}
+            - {mac: 52:54:00:aa:bb:cc, addresses: 198.51.100.5/24}
+          dns: 192.0.2.53
+          search: lab.example
+          proxy: http://proxy.lab.example:3128
+        preseed: |
+          d-i preseed/late_command string echo late > /target/srv/late
+          curl virtigo/other string from the preseed
+        """;
+
+    /// <summary>The appliance in an environment: each network is the one that the card's own address is of.</summary>
+    private const string Networked = """
+        networks: {front: {}, back: {}}
+        machines:
+          desk: {appliance: saved.yml, networks: [front, back]}
+          client: {appliance: web.yml, networks: front}
+        tests:
+          static addresses:
+            - desk: ip -4 -o address show | grep -c -e ' 192.0.2.10/24 ' -e ' 198.51.100.5/24 ' | grep -x 2
+            - desk: ip -6 -o address show | grep ' 2001:db8::10/64 '
+            - desk: test "$(systemctl is-active networking.service)" = active
+            - desk: getent hosts client
+            - client: ping -c 1 -W 20 desk
         """;
 
     private const string Password = "correct horse battery";
@@ -95,9 +120,31 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
         string manifest = await System.IO.File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(image.DiskPath)!, "manifest.json"), Cancel);
         Assert.DoesNotContain(Password, manifest, StringComparison.Ordinal);
 
+        // What the installer's own words and the network's say.
+        Assert.Equal("late", await machine.ShellAsync("cat /srv/late", Cancel));
+        Assert.Contains("from the preseed", await machine.ShellAsync("grep -rh 'preseed' /var/cache/debconf/config.dat", Cancel), StringComparison.Ordinal);
+        Assert.Equal("search lab.example nameserver 192.0.2.53", await machine.ShellAsync("tr '\\n' ' ' </etc/resolv.conf | sed 's/ $//'", Cancel));
+        Assert.Contains("Acquire::http::Proxy \"http://proxy.lab.example:3128\"", await machine.ShellAsync("apt-config dump", Cancel), StringComparison.Ordinal);
+        Assert.Equal("nic1 inet static nic1 inet6 static nic2 inet static", await machine.ShellAsync("awk '/^iface nic/{print $2,$3,$4}' /etc/network/interfaces | tr '\\n' ' ' | sed 's/ $//'", Cancel));
+        Assert.Equal(["", "52:54:00:aa:bb:cc"], image.Manifest.NetworkCards.Select(card => card.Mac ?? ""));
+
         // The saved installer's clock stood still.
         long installed = long.Parse(await machine.ShellAsync("stat -c %Y /var/lib/dpkg/info/curl.list", Cancel), CultureInfo.InvariantCulture);
         Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(installed), before.AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1));
+    }
+
+    [Fact]
+    public async Task A_machine_with_addresses_of_its_own_has_them_in_an_environment()
+    {
+        await lab.Golden;
+        await BuildAsync("saved");
+        System.IO.File.Copy(lab.Example, Path.Combine(_folder.FullName, "web.yml"));
+        await System.IO.File.WriteAllTextAsync(Path.Combine(_folder.FullName, "env.yml"), Networked, Cancel);
+
+        using IDisposable places = await lab.AllPlacesAsync();
+        CommandResult result = await lab.RunAsync(_folder.FullName, ["test", "env.yml"]);
+
+        Assert.True(result.ExitCode == 0, $"virtigo test ended with {result.ExitCode}:\n{result.Data}{result.People}");
     }
 
     [Fact]
@@ -112,10 +159,10 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
         SystemViews.AssertSame(await SystemViews.LookAsync(lab, full.DiskPath), await SystemViews.LookAsync(lab, saved.DiskPath));
     }
 
-    private async Task<StoredImage> BuildAsync(string name, string how)
+    private async Task<StoredImage> BuildAsync(string name, params string[] how)
     {
         using IDisposable place = await lab.PlaceAsync();
-        CommandResult result = await lab.RunAsync("build", File, "--name", name, how);
+        CommandResult result = await lab.RunAsync(["build", File, "--name", name, .. how]);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
         return new ImageStore(lab.Paths).Find(name);
     }

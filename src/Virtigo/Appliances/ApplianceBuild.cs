@@ -179,6 +179,7 @@ internal sealed partial class ApplianceBuild(
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),
                 Firmware = Firmwares.NameOf(plan.Disk.Value.Firmware),
+                NetworkCards = plan.Target.Choices.Network.Interfaces is { Count: > 0 } cards ? [.. cards.Select(card => new ImageNetworkCard(card.Mac))] : [new(null)],
                 Timings = [.. log.Timings],
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
                 Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),
@@ -220,6 +221,8 @@ internal sealed partial class ApplianceBuild(
     [
         .. new[] { plan.RootPasswordHash.Value, plan.User.Value?.PasswordHash, plan.Disk.Value.Passphrase?.Reveal() }.OfType<string>(),
         .. plan.Parts.SelectMany(part => part.Target.Choices.Users).Select(user => user.PasswordHash).OfType<string>(),
-        .. plan.Parts.SelectMany(part => part.Target.Choices.Debconf).Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
+        .. plan.Parts.SelectMany(part => part.Target.Choices.Debconf).Concat(plan.Preseed.Debconf).Where(answer => answer.Secret && answer.Value.Length > 0)
+            .Select(answer => answer.Value),
+        .. plan.Preseed.Answers.Where(answer => answer.Secret && answer.Value.Length > 0).Select(answer => answer.Value),
     ];
 }

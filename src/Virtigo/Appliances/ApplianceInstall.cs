@@ -142,6 +142,11 @@ internal sealed class ApplianceInstall(
     private async Task WatchFromAsync(InstallStage first, CancellationToken cancellationToken)
     {
         TemplateCatalog templates = await TemplateCatalog.OfAsync(installer, cancellationToken);
+        foreach (string warning in plan.Preseed.Check(templates))
+        {
+            log.Note(warning);
+        }
+
         Func<string, IReadOnlyList<string>> near = await archives.NearnessAsync();
         _watcher = new InstallWatcher(new InstallWatcherOptions
         {

@@ -107,6 +107,9 @@ public sealed record AppliancePlan
     /// <summary>What is done in the installed system beside the installer's own steps.</summary>
     internal TargetPlan Target { get; init; } = TargetPlan.None;
 
+    /// <summary>The answers in the installer's own words.</summary>
+    internal PreseedPlan Preseed { get; init; } = PreseedPlan.None;
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over every value that can show in the image; see <see cref="PlanEncoding"/>.
     /// Equal plans have equal fingerprints whatever their origins, locked or not.
@@ -163,6 +166,7 @@ public sealed record AppliancePlan
         }
 
         lines.AddRange(Target.Explained);
+        lines.AddRange(Preseed.Explained);
         if (From is { } from)
         {
             lines.Add(new("from", $"{from.Value.Name.Value} ({from.Value.Fingerprint[..12]}), which adds before:", from.Origin));

@@ -68,7 +68,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             OtherMirrors = new([.. mirrors.Mirrors.Value.Skip(1)], mirrors.Mirrors.Origin),
             SecurityMirror = mirrors.Security,
             Hostname = HostnameOf(spec),
-            Domain = Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
+            Domain = spec.Values?.Get<string>("network.domain") ?? Default(SpecKeys.DefaultDomain, "the domain reserved for private use"),
             Packages = Packages(spec, user.Value, []),
             DiskBytes = bytes,
             Firmware = firmware,
@@ -98,14 +98,21 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     private async Task<AppliancePlan> WithTargetAsync(
         ApplianceSpec spec, AppliancePlan plan, SpecFolder folder, SecretSource? secrets, CancellationToken cancellationToken)
     {
-        var target = new TargetPlanner(spec, folder, secrets ?? new SecretSource(folder, environment, spec.Answered),
-            () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken));
-        return plan with
+        secrets ??= new SecretSource(folder, environment, spec.Answered);
+        Func<Task<PasswordHasher>> openHasher = () => PasswordHasher.OpenAsync(environment.Paths, cancellationToken);
+        var target = new TargetPlanner(spec, folder, secrets, openHasher);
+        plan = plan with
         {
             Target = await target.PlanAsync(plan, cancellationToken),
             Packages = Packages(spec, plan.From is null ? plan.User.Value : null, [.. target.Needs.Where(need => !IsInstalledBelow(plan, need.Package))]),
-            SpecFiles = [.. spec.Parts, .. folder.Taken],
         };
+        if (plan.From is null)
+        {
+            var preseed = new PreseedPlanner(spec.Values!, folder, secrets, openHasher);
+            plan = plan with { Preseed = await preseed.PlanAsync(plan, cancellationToken) };
+        }
+
+        return plan with { SpecFiles = [.. spec.Parts, .. folder.Taken] };
     }
 
     private static bool IsInstalledBelow(AppliancePlan plan, string package) =>

@@ -23,7 +23,9 @@ internal static class DebianPlan
             plan.User.Value is { } user ? new DebianUser(user.Name, user.Name, user.PasswordHash, user.SshKeys) : null,
             plan.User.Origin.ToString()),
         RootPasswordHash = Sourced(plan.RootPasswordHash),
-        Target = plan.Target.Choices,
+        Fragment = plan.Preseed.Answers,
+        Target = plan.Preseed.Debconf.Count == 0 ? plan.Target.Choices
+            : plan.Target.Choices with { Debconf = [.. plan.Target.Choices.Debconf, .. plan.Preseed.Debconf] },
     };
 
     private static Sourced<T> Sourced<T>(Setting<T> setting) => new(setting.Value, setting.Origin.ToString());

@@ -12,7 +12,7 @@ internal static class InstallWay
 
     /// <summary>The settings that decide it, in the order of the reference.</summary>
     public static IReadOnlyList<string> Settings { get; } =
-        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard"];
+        ["distro", "release", "arch", "mirror", "security-mirror", "domain", "disk", "firmware", "locale", "keyboard", "preseed"];
 
     /// <summary>What a plan decides of the way to where it goes on alone: from there another install of the same way can be gone on from.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
@@ -64,7 +64,7 @@ internal static class InstallWay
         plan.Architecture.Value,
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
-        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
+        .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? answer.Digest : answer.Value)}"),
         .. InstallHooks.Shared("", plan.Mirror.Value.Authority, plan.Disk.Value).Select(file => file.Text),
     ];
 }

@@ -86,6 +86,11 @@ internal static class PlanEncoding
             Write("from", from.Value.Fingerprint);
         }
 
+        if (plan.Preseed.Answers.Count + plan.Preseed.Debconf.Count > 0)
+        {
+            Write("preseed", plan.Preseed.Canonical());
+        }
+
         return output.ToArray();
     }
 }

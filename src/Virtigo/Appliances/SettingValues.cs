@@ -61,6 +61,7 @@ internal sealed class SettingValues(string file, OriginKind kind)
         GroupType group => Secrets(group.Keys),
         DebconfType => Get<IReadOnlyList<DebconfWish>>(key.Path)?.Value.Where(wish => wish.Type == "password").Select(wish => wish.Written) ?? [],
         AutoinstallType => Get<AutoinstallWish>(key.Path)?.Value.Secrets ?? [],
+        PreseedType => Place(key.Path) is YamlText text && PreseedType.IsText(text.Value) && PreseedType.HoldsSecret(text.Value) ? [text] : [],
         _ => key.Secret && Place(key.Path) is YamlText secret ? [secret] : (IEnumerable<YamlText>)[],
     });
 }

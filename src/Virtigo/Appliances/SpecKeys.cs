@@ -43,6 +43,7 @@ internal static partial class SpecKeys
             "Debian package names, at most 1000", "packages: [nginx, curl, -nano]"),
         .. Software(),
         .. Disk(),
+        .. Network(),
         new("memory", new SizeType(512 * MiB, 1L << 40), "The memory of the machine.", "1GiB", "512MiB to 1TiB, whole MiB",
             "memory: 2GiB")
             { InConfig = true },
@@ -93,6 +94,7 @@ internal static partial class SpecKeys
             "The superuser's account. `root: locked` says what is the default anyway.", "locked", "", "root: {password-hash: \"$6$salt$…\"}"),
         .. People(),
         .. Steps(),
+        .. Preseed(),
         .. Ubuntu(),
         .. Composition(),
     ];

@@ -55,6 +55,7 @@ internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, 
             Run = Commands("run"),
             FirstBoot = Commands("first-boot"),
             FirstBootBefore = plan.Below.Sum(below => below.Target.Choices.FirstBoot.Count),
+            Network = plan.From is { } from ? from.Value.Target.Choices.Network : Network(),
         };
         return new TargetPlan(choices, _explained);
     }
@@ -368,6 +369,39 @@ internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, 
         ["keyboard"] = plan.Keyboard.Value,
         ["user"] = plan.User.Value?.Name ?? "",
     };
+
+    private TargetNetwork Network()
+    {
+        var network = NetworkPlanner.Read(_spec);
+        if (network.DhcpEverywhere)
+        {
+            Explain("network.dhcp", "every card");
+        }
+
+        foreach ((TargetInterface card, SettingValues written) in network.Interfaces.Zip(_spec.Items("network.interfaces")))
+        {
+            Explain("network.interfaces", NetworkPlanner.Describe(card), written.Whole);
+        }
+
+        Texts("network.dns");
+        Texts("network.search");
+        if (network.Proxy is { } proxy)
+        {
+            Explain("network.proxy", proxy.AbsoluteUri);
+        }
+
+        if (network.HasCards)
+        {
+            Needs.Add(new PackageNeed("ifupdown", "the network cards"));
+        }
+
+        if (!network.IsNothing && _spec.Items("files").FirstOrDefault(file => NetworkPlanner.Places.Contains(file.Text("files[].to"))) is { } file)
+        {
+            throw Wrong(file.At("files[].to"), $"files: {file.Text("files[].to")} is written by network", "Keep one of the two.");
+        }
+
+        return network;
+    }
 
     private IReadOnlyList<string> Texts(string key)
     {

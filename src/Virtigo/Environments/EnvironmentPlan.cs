@@ -60,7 +60,7 @@ internal sealed record EnvironmentPlan
                 + (machine.LargerDisk is { } bytes ? FormattableString.Invariant($" disk {bytes}") : "");
             foreach (NicPlan nic in machine.Nics)
             {
-                yield return FormattableString.Invariant($"{nic.Network} {nic.Mac} {nic.Address} {nic.Ipv6}");
+                yield return FormattableString.Invariant($"{nic.Network} {nic.Mac} {nic.Address} {nic.Ipv6}{(nic.BringsAddress ? " own" : nic.AsksDhcp ? "" : " alone")}");
             }
         }
     }
@@ -90,7 +90,14 @@ internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredI
 /// <param name="Mac">Its Ethernet address.</param>
 /// <param name="Address">Its IPv4 address.</param>
 /// <param name="Ipv6">Its IPv6 address.</param>
-internal sealed record NicPlan(string Network, MacAddress Mac, Ipv4Address Address, System.Net.IPAddress Ipv6);
+internal sealed record NicPlan(string Network, MacAddress Mac, Ipv4Address Address, System.Net.IPAddress Ipv6)
+{
+    /// <summary>Whether the installed system asks for an address on it.</summary>
+    public bool AsksDhcp { get; init; } = true;
+
+    /// <summary>Whether the installed system gives it its address itself.</summary>
+    public bool BringsAddress { get; init; }
+}
 
 /// <summary>A network with everything decided.</summary>
 /// <param name="Name">Its name.</param>

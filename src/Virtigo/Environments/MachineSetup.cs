@@ -12,7 +12,8 @@ internal static class MachineSetup
 
     /// <summary>
     /// A shell script, run as root. The first card has its IPv4 address from the network's DHCP, which also names the name server; a system
-    /// without a DHCP client gets both written. Other cards and IPv6 are set here: no installed system expects them.
+    /// without a DHCP client gets both written. A card that the system gives an address itself keeps it, and its name server becomes the
+    /// network's. Other cards and IPv6 are set here: no installed system expects them.
     /// </summary>
     /// <param name="name">The machine's name.</param>
     /// <param name="nics">Its cards.</param>
@@ -35,8 +36,19 @@ internal static class MachineSetup
                     sleep 0.2
                 done
                 ip address replace "$2/$4" dev "$1"
-                printf 'nameserver %s\n' "$3" > /etc/resolv.conf
-                if [ "$5" = routed ]; then ip route replace default via "$3" dev "$1"; fi
+                named "$1" "$3" "$5"
+            }
+            named() {
+                rm -f /etc/resolv.conf
+                printf 'nameserver %s\n' "$2" > /etc/resolv.conf
+                if [ "$3" = routed ]; then ip route replace default via "$2" dev "$1"; fi
+            }
+            brought() {
+                for try in $(seq 300); do
+                    if ip -4 -o address show dev "$1" | grep -q " $2/"; then return; fi
+                    sleep 0.2
+                done
+                ip address replace "$2/$3" dev "$1"
             }
 
             """);
@@ -60,9 +72,20 @@ internal static class MachineSetup
                 ip -6 address replace {nic.Ipv6}/64 dev "$dev" nodad
 
                 """);
-            script.Append(index == 0
-                ? FormattableString.Invariant($"leased \"$dev\" {nic.Address} {network.Subnet.Host(1)} {network.Subnet.PrefixLength} {(hasWayOut ? "routed" : "alone")}\n")
+            string gateway = network.Subnet.Host(1).ToString(), way = hasWayOut ? "routed" : "alone";
+            if (index == 0 && nic is { AsksDhcp: true, BringsAddress: false })
+            {
+                script.Append(CultureInfo.InvariantCulture, $"leased \"$dev\" {nic.Address} {gateway} {network.Subnet.PrefixLength} {way}\n");
+                continue;
+            }
+
+            script.Append(nic.BringsAddress
+                ? FormattableString.Invariant($"brought \"$dev\" {nic.Address} {network.Subnet.PrefixLength}\n")
                 : FormattableString.Invariant($"ip address replace {nic.Address}/{network.Subnet.PrefixLength} dev \"$dev\"\n"));
+            if (index == 0)
+            {
+                script.Append(CultureInfo.InvariantCulture, $"named \"$dev\" {gateway} {way}\n");
+            }
         }
 
         return script.ToString();

@@ -45,6 +45,9 @@ public sealed record ImageManifest
     /// <summary>What the disk boots from: <c>bios</c> or <c>uefi</c>.</summary>
     public string Firmware { get; init; } = "bios";
 
+    /// <summary>The network cards that the installed system sets up: one, unless the description says more.</summary>
+    public IReadOnlyList<ImageNetworkCard> NetworkCards { get => field ?? [new(null)]; init; }
+
     /// <summary>How long each stage of the build took, in order.</summary>
     public required IReadOnlyList<ImageTiming> Timings { get; init; }
 
@@ -54,6 +57,10 @@ public sealed record ImageManifest
     /// <summary>What ran the installer.</summary>
     public required ImageHypervisor Hypervisor { get; init; }
 }
+
+/// <summary>A network card that an image expects.</summary>
+/// <param name="Mac">The Ethernet address that it must have, as six pairs of lower-case hexadecimal digits; null for any.</param>
+public sealed record ImageNetworkCard(string? Mac);
 
 /// <summary>One value of the plan.</summary>
 /// <param name="Key">The key as it is written in a description.</param>

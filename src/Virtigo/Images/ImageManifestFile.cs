@@ -101,7 +101,7 @@ internal static class ImageManifestFile
         manifest.Key != key ? $"it belongs to {manifest.Key}"
         : manifest.Name.Length == 0 ? "the name is empty"
         : manifest.Plan.Contains(null!) || manifest.Archives.Contains(null!) || manifest.Packages.Contains(null!)
-            || manifest.Materials.Contains(null!) || manifest.Timings.Contains(null!)
+            || manifest.Materials.Contains(null!) || manifest.Timings.Contains(null!) || manifest.NetworkCards.Contains(null!)
             || manifest.Installer.Components.Contains(null!) || manifest.BootTest.FailedUnits.Contains(null!) ? "a list has an empty entry"
         : manifest.Disk.VirtualBytes <= 0 || manifest.Disk.FileBytes <= 0 || manifest.Disk.AllocatedBytes < 0 ? "the disk has no size"
         : !ImageKey.IsValid(manifest.Disk.Sha256) ? "the disk has no SHA-256"

@@ -112,6 +112,11 @@ public static class MachineDefinitions
     // A manifest may come from elsewhere, and these words stand in scripts.
     private static void CheckWords(MachineShape shape)
     {
+        if (shape.Cards.Any(mac => mac is not null && (mac.Length != 17 || !mac.All(c => char.IsAsciiHexDigitLower(c) || c == ':'))))
+        {
+            throw new VirtigoException(FailureKind.Host, "The manifest's network cards are none that Virtigo gives.", "Build the image again.");
+        }
+
         foreach (string word in (string[])[shape.Name, shape.Distribution, shape.Release, shape.Architecture])
         {
             if (word.Length == 0 || !word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+'))
@@ -139,13 +144,26 @@ internal static class QemuScript
                 -machine pc,accel=kvm:tcg -cpu max -smp {{shape.Cpus}} -m {{shape.MemoryMiB}} \
             {{firmware}}    -drive {{ShellQuote.Word(disk)}} \
                 -device virtio-blk-pci,drive=disk,addr=0x2 \
-                -netdev "user,id=net,hostfwd=tcp:127.0.0.1:${SSH_PORT:-2222}-:22" \
-                -device virtio-net-pci,netdev=net,addr=0x3 \
-                -device virtio-rng-pci \
+            {{Cards(shape)}}    -device virtio-rng-pci \
                 -vga none -nographic "$@"
 
             """;
     }
+
+    /// <summary>The first card at the place on the bus where the installer found it; the others where environments have theirs, so that their order is the same.</summary>
+    private static string Cards(MachineShape shape) => string.Concat(shape.Cards.Index().Select(card => card.Index == 0
+        ? $$"""
+                -netdev "user,id=net,hostfwd=tcp:127.0.0.1:${SSH_PORT:-2222}-:22" \
+                -device virtio-net-pci,netdev=net,addr=0x3{{Mac(card.Item)}} \
+
+            """
+        : FormattableString.Invariant($"""
+                -netdev user,id=net{card.Index} \
+                -device virtio-net-pci,netdev=net{card.Index},addr=0x{0x17 + card.Index:x}{Mac(card.Item)} \
+
+            """)));
+
+    private static string Mac(string? mac) => mac is null ? "" : ",mac=" + mac;
 }
 
 /// <summary>A configuration for Xen's <c>xl</c>.</summary>
@@ -159,7 +177,7 @@ internal static class XenConfig
         {(shape.Uefi ? "bios = \"ovmf\"\n" : "")}vcpus = {shape.Cpus}
         memory = {shape.MemoryMiB}
         disk = [ {Quoted($"format={DiskFormats.Driver(options.Format)}, vdev=xvda, access=rw, target={options.DiskPath}")} ]
-        vif = [ "bridge=xenbr0" ]
+        vif = [ {string.Join(", ", shape.Cards.Select(mac => $"\"{(mac is null ? "" : $"mac={mac},")}bridge=xenbr0\""))} ]
         serial = "pty"
         vga = "none"
         on_reboot = "restart"
@@ -189,7 +207,7 @@ internal static class ProxmoxScript
             disk={{import}}
             qm create "$id" --name {{ShellQuote.Word(shape.Name)}} --ostype l26 --cpu host --cores {{shape.Cpus}} --memory {{shape.MemoryMiB}} \
                 --virtio0 "$storage:0,import-from=$disk,discard=on" --boot order=virtio0 \
-                --net0 "virtio,bridge=$bridge" --serial0 socket --vga serial0 --rng0 source=/dev/urandom --agent enabled={{(agent ? 1 : 0)}}{{firmware}}
+                {{string.Join(' ', shape.Cards.Index().Select(card => FormattableString.Invariant($"--net{card.Index} \"virtio{(card.Item is null ? "" : "=" + card.Item.ToUpperInvariant())},bridge=$bridge\"")))}} --serial0 socket --vga serial0 --rng0 source=/dev/urandom --agent enabled={{(agent ? 1 : 0)}}{{firmware}}
             echo "start it: qm start $id"
 
             """;

@@ -15,6 +15,10 @@ internal sealed record MachineShape(
     string Name, string Distribution, string Release, string Architecture, int Cpus, int MemoryMiB, long DiskBytes, bool Uefi)
 {
     private const int DefaultMemoryMiB = 1024;
+    private const int MostCards = 8;
+
+    /// <summary>The network cards, each with the Ethernet address that it must have, or null.</summary>
+    public IReadOnlyList<string?> Cards { get; init; } = [null];
 
     /// <summary>Reads it from a manifest.</summary>
     public static MachineShape Of(ImageManifest manifest)
@@ -23,7 +27,10 @@ internal sealed record MachineShape(
         return new MachineShape(manifest.Name, Value("distro") ?? "debian", Value("release") ?? "unknown", Value("arch") ?? "amd64",
             int.TryParse(Value("cpus"), NumberStyles.None, CultureInfo.InvariantCulture, out int cpus) && cpus > 0 ? cpus : 1,
             MiB(Value("memory")) ?? DefaultMemoryMiB, manifest.Disk.VirtualBytes,
-            manifest.Firmware == "uefi");
+            manifest.Firmware == "uefi")
+        {
+            Cards = [.. manifest.NetworkCards.Take(MostCards).Select(card => card.Mac)],
+        };
     }
 
     /// <summary>A size as plans show it: <c>1 GiB</c>, <c>1536 MiB</c>.</summary>

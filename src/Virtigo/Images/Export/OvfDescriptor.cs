@@ -75,8 +75,11 @@ internal static class OvfDescriptor
                 ("ResourceSubType", "lsilogic"), ("ResourceType", "6"));
             Item(xml, ("AddressOnParent", "0"), ("Description", "Disk"), ("ElementName", "Disk 1"), ("HostResource", "ovf:/disk/disk1"),
                 ("InstanceID", "4"), ("Parent", "3"), ("ResourceType", "17"));
-            Item(xml, ("AddressOnParent", "7"), ("AutomaticAllocation", "true"), ("Connection", Network), ("Description", "Network card"),
-                ("ElementName", $"Network card on {Network}"), ("InstanceID", "5"), ("ResourceSubType", "E1000"), ("ResourceType", "10"));
+            foreach ((int index, string? mac) in shape.Cards.Index())
+            {
+                Card(xml, index, mac);
+            }
+
             if (shape.Uefi)
             {
                 xml.WriteStartElement("Config", Vmware);
@@ -87,6 +90,18 @@ internal static class OvfDescriptor
             }
         });
         xml.WriteEndElement();
+    }
+
+    private static void Card(XmlWriter xml, int index, string? mac)
+    {
+        List<(string, string)> elements =
+        [
+            .. mac is null ? [] : new[] { ("Address", mac) },
+            ("AddressOnParent", Number(7 + index)), ("AutomaticAllocation", "true"), ("Connection", Network), ("Description", "Network card"),
+            ("ElementName", index == 0 ? $"Network card on {Network}" : $"Network card {index + 1} on {Network}"), ("InstanceID", Number(5 + index)),
+            ("ResourceSubType", "E1000"), ("ResourceType", "10"),
+        ];
+        Item(xml, [.. elements]);
     }
 
     /// <summary>CIM's numbers of operating systems: Debian and Ubuntu of 64 bits, else any Linux of 64 bits.</summary>

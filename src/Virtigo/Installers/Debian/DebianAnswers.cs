@@ -24,7 +24,7 @@ internal static partial class DebianAnswers
     /// <summary>The answers that the installer starts with, each with its reason, in the installer's order.</summary>
     /// <param name="plan">What is to be installed.</param>
     /// <exception cref="VirtigoException">A value cannot be told to the installer (<see cref="FailureKind.Usage"/>).</exception>
-    public static IReadOnlyList<Answer> Shared(DebianChoices plan) =>
+    public static IReadOnlyList<Answer> Shared(DebianChoices plan) => FragmentRules.Merge(
     [
         .. Language(plan),
         .. Network(plan),
@@ -37,17 +37,17 @@ internal static partial class DebianAnswers
         .. Software(),
         .. BootLoader(plan),
         .. Ending(),
-    ];
+    ], plan.Fragment.Where(answer => !answer.IsLate));
 
     /// <summary>The answers that the installer is given when the base system is complete and up to date, each with its reason.</summary>
     /// <inheritdoc cref="Shared"/>
-    public static IReadOnlyList<Answer> Own(DebianChoices plan) =>
+    public static IReadOnlyList<Answer> Own(DebianChoices plan) => FragmentRules.Merge(
     [
         Text("netcfg/get_hostname", plan.Hostname.Value, $"The host name ({plan.Hostname.Origin})."),
         .. Accounts(plan),
         Select("time/zone", plan.TimeZone.Value, $"The time zone ({plan.TimeZone.Origin})."),
         .. Packages(plan),
-    ];
+    ], plan.Fragment.Where(answer => answer.IsLate));
 
     private static Answer[] Language(DebianChoices plan) =>
     [

@@ -55,6 +55,9 @@ internal sealed record DebianChoices
     /// <summary>The crypt(3) hash of root's password; null locks it.</summary>
     public required Sourced<string?> RootPasswordHash { get; init; }
 
+    /// <summary>Answers in the installer's own words.</summary>
+    public IReadOnlyList<FragmentAnswer> Fragment { get; init; } = [];
+
     /// <summary>What is done in the target beside the installer's own steps.</summary>
     public TargetChoices Target { get; init; } = TargetChoices.None;
 }

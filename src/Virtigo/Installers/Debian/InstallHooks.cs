@@ -54,7 +54,7 @@ internal static class InstallHooks
     public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce, bool more = false)
     {
         DebianUser? user = choices.User.Value;
-        TargetSteps steps = TargetSteps.For(choices.Target);
+        TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
         return
         [
             Secret("virtigo/own.cfg", preseed),
@@ -75,7 +75,7 @@ internal static class InstallHooks
     /// <inheritdoc cref="Own"/>
     public static IReadOnlyList<InitrdFile> Layer(DebianChoices choices, string nonce, bool more)
     {
-        TargetSteps steps = TargetSteps.For(choices.Target);
+        TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
         string packages = string.Join(' ', choices.Packages.Value.Select(ShellQuote.Word));
         return
         [

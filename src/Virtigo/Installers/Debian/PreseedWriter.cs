@@ -15,11 +15,11 @@ internal static class PreseedWriter
     public static string Write(IReadOnlyList<Answer> answers, bool redact)
     {
         var text = new StringBuilder();
-        var seen = new HashSet<(string, string)>();
+        var seen = new HashSet<(string, string, bool)>();
         foreach (Answer answer in answers)
         {
             RefuseLineBreaks(answer);
-            if (!seen.Add((answer.Owner, answer.Question)))
+            if (!seen.Add((answer.Owner, answer.Question, answer.Type == "seen")))
             {
                 throw new VirtigoException(FailureKind.Internal, $"The question {answer.Question} is answered twice.");
             }

@@ -172,11 +172,14 @@ internal sealed record TargetChoices
     /// <summary>Whether the installed system updates itself.</summary>
     public bool AutomaticUpdates { get; init; }
 
+    /// <summary>The network.</summary>
+    public TargetNetwork Network { get; init; } = TargetNetwork.None;
+
     /// <summary>Whether there is nothing to do.</summary>
     public bool IsNothing =>
         Files.Count + Groups.Count + Users.Count + EnabledUnits.Count + DisabledUnits.Count + MaskedUnits.Count + Run.Count + FirstBoot.Count
         + Debconf.Count + Repositories.Count + Pins.Count == 0
-        && Backports is null && !Recommends && !AutomaticUpdates;
+        && Network.IsNothing && Backports is null && !Recommends && !AutomaticUpdates;
 
     /// <summary>The choices as keys with their items, in a fixed order, without the keys that say nothing: equal choices give equal lists.</summary>
     public IEnumerable<(string Key, IReadOnlyList<string> Items)> Canonical()
@@ -203,6 +206,7 @@ internal sealed record TargetChoices
             ("pins", [.. Pins.SelectMany(pin => (IReadOnlyList<string>)[.. Counted(pin.Packages), pin.Pin, Number(pin.Priority)])]),
             ("backports", Backports is { } backports ? [backports.Archive.AbsoluteUri, backports.Suite] : []),
             ("recommends", Recommends ? ["true"] : []),
+            ("network", Network.Canonical()),
             ("updates", AutomaticUpdates ? ["automatic"] : []),
         ];
         return all.Where(one => one.Item2.Count > 0);

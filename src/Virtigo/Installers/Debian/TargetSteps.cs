@@ -86,10 +86,11 @@ internal sealed class TargetSteps
 
         """;
 
-    private TargetSteps(TargetChoices choices)
+    private TargetSteps(TargetChoices choices, string domain)
     {
         TargetEntry[] before = [.. AptFiles(choices)];
         TargetEntry[] after = [.. FinalFiles(choices)];
+        TargetEntry[] network = [.. NetworkSteps.Files(choices.Network, domain)];
         BeforePackages = Before(choices, before);
         AtEnd = End(choices, after);
         var files = new List<InitrdFile>();
@@ -102,6 +103,7 @@ internal sealed class TargetSteps
         }
 
         Add("before.tar", before.Length == 0 ? [] : TargetArchive.Write(before));
+        Add("network.tar", network.Length == 0 ? [] : TargetArchive.Write(network));
         Add("after.tar", after.Length == 0 ? [] : TargetArchive.Write(after));
         Add("debconf", Utf8(string.Concat(Answers(choices).Select(answer => $"{answer.Package} {answer.Question} {answer.Type} {answer.Value}".TrimEnd(' ') + "\n"))));
         Add("passwords", Utf8(string.Concat(choices.Users.Where(user => user.PasswordHash is not null).Select(user => $"{user.Name}:{user.PasswordHash}\n"))));
@@ -119,7 +121,8 @@ internal sealed class TargetSteps
 
     /// <summary>The steps of some choices.</summary>
     /// <param name="choices">The choices.</param>
-    public static TargetSteps For(TargetChoices choices) => new(choices);
+    /// <param name="domain">The machine's domain; empty for none.</param>
+    public static TargetSteps For(TargetChoices choices, string domain = "") => new(choices, domain);
 
     private static IEnumerable<DebconfSelection> Answers(TargetChoices choices)
     {
@@ -304,6 +307,7 @@ internal sealed class TargetSteps
             script.Append(CultureInfo.InvariantCulture, $"rm -rf \"$target{RunFolder}\"\nrmdir \"$target{Path.GetDirectoryName(RunFolder)}\" 2>/dev/null\n");
         }
 
+        script.Append(NetworkSteps.Script(choices.Network));
         return Whole(script);
     }
 
