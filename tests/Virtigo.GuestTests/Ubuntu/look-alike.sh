@@ -59,7 +59,7 @@ mirror=$(sed -n 's|^ *- {uri: "http://\(.*\)/"}$|\1|p' /seed/user-data)
 report start subiquity/Install/install/configure_apt "configuring apt"
 host=${mirror%%/*}
 gateway=http://10.0.2.2:${host#*:}
-http_proxy=$gateway wget -q -O /tmp/InRelease "http://$mirror/dists/noble/InRelease" || fails "the archive at $mirror cannot be reached"
+http_proxy=$gateway wget -q -O /tmp/InRelease "http://${host%%:*}/${mirror#*/}/dists/noble/InRelease" || fails "the archive at $mirror cannot be reached"
 grep -q '^Codename: noble' /tmp/InRelease || fails "the archive at $mirror is another one"
 if http_proxy=$gateway wget -q -O /dev/null http://elsewhere.example/; then fails "another archive can be reached"; fi
 report finish subiquity/Install/install/configure_apt "configuring apt" SUCCESS
