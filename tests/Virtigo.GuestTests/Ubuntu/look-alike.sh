@@ -57,9 +57,11 @@ grep -q '^instance-id: "virtigo-' /seed/meta-data || fails "there is no instance
 
 mirror=$(sed -n 's|^ *- {uri: "http://\(.*\)/"}$|\1|p' /seed/user-data)
 report start subiquity/Install/install/configure_apt "configuring apt"
-wget -q -O /tmp/InRelease --header "Host: ${mirror%%/*}" "http://10.0.2.2:${mirror#*:}/dists/noble/InRelease" || fails "the archive at $mirror cannot be reached"
+host=${mirror%%/*}
+gateway=http://10.0.2.2:${host#*:}
+http_proxy=$gateway wget -q -O /tmp/InRelease "http://${host%%:*}/${mirror#*/}/dists/noble/InRelease" || fails "the archive at $mirror cannot be reached"
 grep -q '^Codename: noble' /tmp/InRelease || fails "the archive at $mirror is another one"
-if wget -q -O /dev/null --header "Host: elsewhere.example" "http://10.0.2.2:${mirror#*:}/"; then fails "another archive can be reached"; fi
+if http_proxy=$gateway wget -q -O /dev/null http://elsewhere.example/; then fails "another archive can be reached"; fi
 report finish subiquity/Install/install/configure_apt "configuring apt" SUCCESS
 
 step=subiquity/Install/install/curtin_install/cmd-install
