@@ -39,7 +39,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
             packages: [dc, -nano]
             users: [{name: bob, groups: [carol]}]
             files: [{content: "mine\n", to: /srv/mine, owner: bob}]
-            run: 'echo "$(hostname) $(command -v dc)" >> /srv/order'
+            run: 'echo "$(hostname) $(echo 6 7 \* p | dc)" >> /srv/order'
             first-boot: echo second >> /srv/booted
             """, "--force");
 
@@ -52,7 +52,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
         Assert.Equal("layer-two", await machine.ShellAsync("hostname", Cancel));
         Assert.Equal("127.0.1.1 layer-two.internal layer-two", await machine.ShellAsync("grep 127.0.1.1 /etc/hosts | tr '\\t' ' '", Cancel));
         Assert.Equal("of ground", await machine.ShellAsync("cat /etc/ground", Cancel));
-        Assert.Equal("base\nlayer-two /usr/bin/dc", await machine.ShellAsync("cat /srv/order", Cancel));
+        Assert.Equal("base\nlayer-two 42", await machine.ShellAsync("cat /srv/order", Cancel));
         Assert.Equal("ii ii rc", await machine.ShellAsync("dpkg-query -W -f '${db:Status-Abbrev} ' curl dc nano | tr -s ' ' | sed 's/ *$//'", Cancel));
         Assert.Equal("", await machine.ShellAsync("dpkg-query -W -f '${Package}' bc 2>/dev/null", Cancel));
         Assert.Equal("curl dc", await machine.ShellAsync("apt-mark showmanual curl dc libcurl4t64 | tr '\\n' ' ' | sed 's/ $//'", Cancel));
@@ -77,7 +77,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
         SystemViews.AssertSame(await SystemViews.LookAsync(lab, whole.DiskPath), await SystemViews.LookAsync(lab, layer.DiskPath));
     }
 
-    private static double Seconds(StoredImage image) => image.Manifest.Timings.Where(timing => !timing.Stage.Contains(':')).Sum(timing => timing.Seconds);
+    private static double Seconds(StoredImage image) => image.Manifest.Timings.Sum(timing => timing.Seconds);
 
     private async Task<StoredImage> BuildAsync(string name, string yaml, string how)
     {

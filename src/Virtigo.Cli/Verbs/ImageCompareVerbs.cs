@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Virtigo.Appliances;
 using Virtigo.Cli.Output;
 using Virtigo.Images;
 
@@ -48,12 +49,13 @@ internal static class ImageCompareVerbs
     public static Verb Diff(GlobalOptions options, CliHost host)
     {
         Argument<string> before = ImagesVerb.Argument(host);
-        Argument<string> after = new("other") { Description = "The image to compare it with", CompletionSources = { before.GetCompletions } };
+        Argument<string> after = new("other") { Description = "The image to compare it with, or a description (YAML)", CompletionSources = { before.GetCompletions, _ => Targets.YamlFiles() } };
         Option<string[]> only = new("--only") { Description = "Compare only this; may be given again", HelpName = "aspect" };
         only.AcceptOnlyFromAmong(s_aspects);
-        var verb = new Verb("diff", "Compare two images: 0 when they are the same, 1 when they differ, 2 or more when that cannot be told",
+        var verb = new Verb("diff", "Compare two images, or an image with a description: 0 when they are the same, 1 when they differ, 2 or more when that cannot be told",
             "virtigo images diff web 3f9c",
             "virtigo images diff web 3f9c --only packages --only plan",
+            "virtigo images diff web web.yml                # would a build of it give something else?",
             "virtigo images diff web 3f9c --json | jq -r '.differences[].name'")
         {
             before, after, only,
@@ -61,12 +63,14 @@ internal static class ImageCompareVerbs
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             var store = new ImageStore(run.Host.Paths);
-            StoredImage one = store.Find(run.Value(before)!), two = store.Find(run.Value(after)!);
+            StoredImage one = store.Find(run.Value(before)!);
             ImageAspect[] aspects = [.. (run.Value(only) ?? []).Select(name => Enum.Parse<ImageAspect>(name, ignoreCase: true))];
-            ImageComparison compared = await store.CompareAsync(one, two, aspects, cancellationToken);
+            (string other, ImageComparison compared) = System.IO.File.Exists(run.Value(after)!)
+                ? await WithSpecAsync(run, one, run.Value(after)!, aspects, cancellationToken)
+                : await WithImageAsync(store, one, store.Find(run.Value(after)!), aspects, cancellationToken);
             if (run.Mode.Json)
             {
-                var report = new DiffReport(one.Key, two.Key, compared.IsSame, [.. compared.Differences.Select(Line)], compared.NotCompared);
+                var report = new DiffReport(one.Key, other, compared.IsSame, [.. compared.Differences.Select(Line)], compared.NotCompared);
                 run.Data(JsonSerializer.Serialize(report, CliJson.Indented.DiffReport));
             }
             else
@@ -82,6 +86,25 @@ internal static class ImageCompareVerbs
             };
         });
         return verb;
+    }
+
+    private static async Task<(string, ImageComparison)> WithImageAsync(
+        ImageStore store, StoredImage one, StoredImage two, ImageAspect[] aspects, CancellationToken cancellationToken) =>
+        (two.Key, await store.CompareAsync(one, two, aspects, cancellationToken));
+
+    /// <summary>Of a description only its plan and its packages are known before it is built.</summary>
+    private static async Task<(string, ImageComparison)> WithSpecAsync(
+        Invocation run, StoredImage image, string file, ImageAspect[] aspects, CancellationToken cancellationToken)
+    {
+        if (aspects.FirstOrDefault(aspect => aspect is not (ImageAspect.Plan or ImageAspect.Packages)) is var unknown and not ImageAspect.Plan)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"The {unknown.ToString().ToLowerInvariant()} of {file} are known once it is built.",
+                "Compare plan and packages, or build it and compare the images.");
+        }
+
+        AppliancePlan plan = await Targets.PlanAsync(run, await ApplianceSpec.LoadAsync(file, new SpecOptions(), cancellationToken), cancellationToken);
+        ImageComparison all = ApplianceBuilder.Compare(image, plan);
+        return (file, all with { Differences = [.. all.Differences.Where(found => aspects.Length == 0 || aspects.Contains(found.Aspect))] });
     }
 
     private static void Tell(Invocation run, StoredImage image, ImageCheck check)

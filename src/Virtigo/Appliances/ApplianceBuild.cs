@@ -162,7 +162,7 @@ internal sealed partial class ApplianceBuild(
                 Created = clock.GetUtcNow(),
                 ToolVersion = ToolVersion,
                 Spec = options.SpecText,
-                Plan = [.. plan.Explain().Select(value => new ImagePlanValue(value.Key, value.Shown, value.Origin.ToString()))],
+                Plan = ApplianceBuilder.PlanValues(plan),
                 Installer = new ImageInstaller(installer.Version, installer.Source, installer.KernelVersion,
                     [.. installer.Components.Select(component => new ImageComponent(component.Name, component.Version, component.Sha256, Provenance(component)))])
                 {

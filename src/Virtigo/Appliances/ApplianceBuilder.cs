@@ -135,6 +135,34 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         return _store.Lookup(Memory(plan)) is { } known ? _store.TryGet(known.ImageKey) : null;
     }
 
+    /// <summary>Compares an image with what a plan asks for. What only an install can tell is not compared.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="plan">The plan.</param>
+    /// <returns>Values of the plan that are others than those the image was built from, and packages that are not as asked for.</returns>
+    public static ImageComparison Compare(StoredImage image, AppliancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(plan);
+        ImageManifest manifest = image.Manifest;
+        ILookup<string, ImagePackage> installed = manifest.Packages.ToLookup(package => package.Name);
+        PackageWish[] wishes = [.. plan.Parts.SelectMany(part => part.Packages.Value).Select(PackageWish.Parse)];
+        IEnumerable<ImageDifference> packages =
+        [
+            .. wishes.Where(wish => wish.Remove && installed.Contains(wish.Name) && !wishes.Any(other => other.Name == wish.Name && !other.Remove))
+                .Select(wish => new ImageDifference(ImageAspect.Packages, wish.Name, installed[wish.Name].First().Version, null)),
+            .. wishes.Where(wish => !wish.Remove && !installed[wish.Name].Any(package => wish.Version is null || package.Version == wish.Version))
+                .Select(wish => new ImageDifference(ImageAspect.Packages, wish.Name, installed[wish.Name].FirstOrDefault()?.Version, wish.Version ?? "asked for")),
+        ];
+        Dictionary<string, string> now = ImageFacts.Plan(manifest with { Plan = PlanValues(plan) });
+        return new ImageComparison(
+            [.. ImageStore.Differences(ImageAspect.Plan, ImageFacts.Plan(manifest), now), .. packages.DistinctBy(found => found.Name).OrderBy(found => found.Name, StringComparer.Ordinal)],
+            []);
+    }
+
+    /// <summary>The values of a plan as a manifest has them.</summary>
+    internal static IReadOnlyList<ImagePlanValue> PlanValues(AppliancePlan plan) =>
+        [.. plan.Explain().Select(value => new ImagePlanValue(value.Key, value.Shown, value.Origin.ToString()))];
+
     /// <summary>The installer of a plan, ready to boot.</summary>
     internal static Task<InstallerBuild> AssembleAsync(
         ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) => plan.IsUbuntu()

@@ -68,6 +68,21 @@ public sealed class ImageVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Diff_tells_what_a_description_asks_for_that_an_image_has_not()
+    {
+        await SealAsync("a", "web", "1");
+        const string place = "release: trixie\nmirror: http://mirror.example/debian\n";
+        Assert.Equal(0, await _command.Run("images", "diff", "web", _command.File("web.yml", place + "packages: [nginx, -nano]\n"), "--only", "packages"));
+        Assert.Equal(1, await _command.Run("images", "diff", "web", _command.File("more.yml", place + "packages: [nginx=2, curl]\n"), "--only", "packages"));
+        Assert.Equal("packages:\n+ curl  asked for\n~ nginx  1 => 2\n", _command.Data.ToString());
+        Assert.Equal(1, await _command.Run("images", "diff", "web", _command.File("less.yml", place + "packages: [-nginx]\n")));
+        Assert.Contains("+ hostname  less\n", _command.Data.ToString());
+        Assert.Contains("- nginx  1\n", _command.Data.ToString());
+        Assert.Equal(2, await _command.Run("images", "diff", "web", _command.File("web.yml", place), "--only", "files"));
+        Assert.Contains("are known once it is built", _command.People.ToString());
+    }
+
+    [Fact]
     public async Task Verify_answers_5_for_a_disk_that_was_changed()
     {
         StoredImage image = await SealAsync("a", "web", "1");
