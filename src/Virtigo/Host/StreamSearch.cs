@@ -18,7 +18,7 @@ internal static class StreamSearch
         await using (stream)
         {
             int count;
-            while ((count = await stream.ReadAsync(window.AsMemory(kept), cancellationToken)) > 0)
+            while ((count = await ReadAsync(stream, window.AsMemory(kept), cancellationToken)) > 0)
             {
                 Span<byte> seen = window.AsSpan(0, kept + count);
                 for (int index = 0; index < words.Count; index++)
@@ -35,5 +35,18 @@ internal static class StreamSearch
         }
 
         return -1;
+    }
+
+    /// <summary>A stream whose other side is gone has come to its end.</summary>
+    private static async Task<int> ReadAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await stream.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
     }
 }

@@ -22,6 +22,9 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
     /// <summary>What a reference host needs at most.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
 
+    /// <summary>The longest between the end of a guest's channels and the end of its process.</summary>
+    private static readonly TimeSpan s_endTakes = TimeSpan.FromSeconds(10);
+
     private const int MaxPackages = 100_000;
 
     /// <summary>Boots and asks.</summary>
@@ -44,18 +47,12 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
         try
         {
             Task first = await Task.WhenAny(asking, guest.Exited, crash);
-            if (first == crash && crash is { IsCompletedSuccessfully: true, Result: >= 0 and var words })
+            if (first == crash && await crash is >= 0 and var words)
             {
                 throw GuestCrash.Failure(FailureKind.BootTest, "The installed system", words, "", "The console of the boot test is in the report.");
             }
 
-            if (await Task.WhenAny(asking, guest.Exited) == guest.Exited && !asking.IsCompletedSuccessfully)
-            {
-                GuestExit exit = await guest.Exited;
-                throw new VirtigoException(FailureKind.BootTest, $"The installed system ended while it booted: {exit.Detail}");
-            }
-
-            return await asking;
+            return await AnswerAsync(asking, guest.Exited);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -68,6 +65,28 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
             await guest.KillAsync(CancellationToken.None);
             await Task.WhenAll(asking, unlocking, crash).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>What the system said, or how it ended instead: its channel may break before its end is known.</summary>
+    private async Task<BootReport> AnswerAsync(Task<BootReport> asking, Task<GuestExit> exited)
+    {
+        if (await Task.WhenAny(asking, exited) == asking)
+        {
+            try
+            {
+                return await asking;
+            }
+            catch (IOException broken)
+            {
+                if (await Task.WhenAny(exited, Task.Delay(s_endTakes, clock)) != exited)
+                {
+                    throw new VirtigoException(FailureKind.BootTest, $"The installed system's agent went away while it booted: {broken.Message}", inner: broken);
+                }
+            }
+        }
+
+        GuestExit exit = await exited;
+        throw new VirtigoException(FailureKind.BootTest, $"The installed system ended while it booted: {exit.Detail}");
     }
 
     private async Task<BootReport> AskAsync(IGuest guest, long start, CancellationToken cancellationToken)

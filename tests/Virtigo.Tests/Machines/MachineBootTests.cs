@@ -42,6 +42,46 @@ public sealed class MachineBootTests
         Assert.Contains("its kernel has panicked", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_image_that_switches_itself_off_fails_its_boot_test_by_that_even_if_its_channels_break_first()
+    {
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => new BootTest(new OneGuest(new EndingGuest()), TimeProvider.System).RunAsync(
+            new GuestConfig { Name = "web", WorkDirectory = "/none", MemoryMiB = 16, AgentChannel = true, Serials = [new GuestSerial("console")] },
+            HostSpeed.OfReference, null, TestContext.Current.CancellationToken));
+
+        Assert.Equal(FailureKind.BootTest, error.Kind);
+        Assert.Contains("ended while it booted: it switched itself off", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Its channels are reset, and a little later it has ended.</summary>
+    private sealed class EndingGuest : FakeGuest
+    {
+        private readonly TaskCompletionSource<GuestExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override Task<GuestExit> Exited => _exited.Task;
+
+        public override Stream Agent => new BrokenStream();
+
+        public override Stream OpenSerial(string name)
+        {
+            Task.Run(async () =>
+            {
+                await Task.Delay(200, TestContext.Current.CancellationToken);
+                _exited.SetResult(new GuestExit(GuestExitReason.GuestShutdown, "it switched itself off", 0, "", ""));
+            });
+            return new BrokenStream();
+        }
+
+        public override Task KillAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class BrokenStream : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new IOException("Connection reset by peer.");
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => throw new IOException("Connection reset by peer.");
+    }
+
     /// <summary>Boots, crashes, and stands still; its agent never answers.</summary>
     private sealed class CrashingGuest(string says) : FakeGuest
     {
