@@ -106,7 +106,7 @@ internal sealed class ArchiveSuite
         TryFetchPackageAsync(package, askAgain: true, cancellationToken);
 
     /// <summary>Fetches several packages that can be done without, in parallel.</summary>
-    /// <returns>The pooled paths in the same order; null where every mirror lacks the file, now or within the last day.</returns>
+    /// <returns>The pooled paths in the same order; null where every mirror lacks the file, now or within the last day, or where it is not in the cache while offline.</returns>
     public async Task<IReadOnlyList<string?>> TryFetchPackagesAsync(IReadOnlyList<PackageEntry> packages, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -114,7 +114,7 @@ internal sealed class ArchiveSuite
         {
             try
             {
-                return await TryFetchPackageAsync(package, askAgain: false, stop.Token);
+                return IsOffline ? _client.Pool.Find(package.Sha256) : await TryFetchPackageAsync(package, askAgain: false, stop.Token);
             }
             catch
             {
@@ -135,6 +135,9 @@ internal sealed class ArchiveSuite
 
     private Task<string?> TryFetchPackageAsync(PackageEntry package, bool askAgain, CancellationToken cancellationToken) =>
         _client.TryFetchAsync(Source, [package.Filename], package.Sha256, package.Size, package.Size, askAgain, cancellationToken);
+
+    /// <summary>Whether nothing is asked of a network.</summary>
+    public bool IsOffline => _client.Options.Offline;
 
     private VirtigoException Missing(string path) => new(FailureKind.Archive,
         $"Mirror file missing: {string.Join(", ", Source.Mirrors.Select(mirror => ArchiveUri.Shown(ArchiveUri.Below(mirror, path))))}"

@@ -144,6 +144,22 @@ public sealed class InstallerAssemblerTests
     }
 
     [Fact]
+    public async Task What_was_rebuilt_is_rebuilt_offline_from_the_files_alone_as_a_bundle_brings_them()
+    {
+        await using InstallerArchive archive = await InstallerArchive.StartAsync();
+        archive.Server.Misbehave(Misbehaviour.Missing, "e2fsprogs-udeb");
+        InstallerBuild first = await archive.AssembleAsync();
+        Directory.Delete(Path.Combine(archive.Paths.Pool, "missing"), recursive: true);
+        Directory.Delete(archive.Paths.Installers, recursive: true);
+        int requests = archive.Server.Requests.Count;
+
+        InstallerBuild offline = await archive.AssembleAsync(offline: true);
+
+        Assert.Equal(requests, archive.Server.Requests.Count);
+        Assert.Equal(first.Components.Select(one => one.Sha256), offline.Components.Select(one => one.Sha256));
+    }
+
+    [Fact]
     public async Task Kernel_modules_that_the_mirror_lacks_come_from_the_kernel_package()
     {
         await using InstallerArchive archive = await InstallerArchive.StartAsync();

@@ -46,10 +46,10 @@ internal sealed class ComponentRebuilder(ArchiveSuite suite, PackageIndex packag
         }
     }
 
-    private static VirtigoException Impossible(PackageEntry component, string why) => new(FailureKind.Archive,
-        $"The mirror lacks {component.Filename}, although its index lists it, and the component {component.Name} {component.Version} "
-        + $"cannot be rebuilt from the archive's packages: {why}.",
-        "Use a complete mirror: set 'mirror' in the spec or in the configuration.");
+    private VirtigoException Impossible(PackageEntry component, string why) => new(FailureKind.Archive,
+        (suite.IsOffline ? $"Offline, and {component.Filename} is not in the cache" : $"The mirror lacks {component.Filename}, although its index lists it")
+        + $"; the component {component.Name} {component.Version} cannot be rebuilt from the archive's packages: {why}.",
+        suite.IsOffline ? "Run once without --offline." : "Use a complete mirror: set 'mirror' in the spec or in the configuration.");
 
     private async Task<RebuiltComponent> ModulesAsync(
         PackageEntry component, IReadOnlyList<string> paths, CancellationToken cancellationToken)
