@@ -200,7 +200,7 @@ internal sealed partial class SpecComposer(SpecFolder folder, SpecProblems probl
             {
                 problems.Add(text, $"{SpecProblems.Quote(name)} is no variable of this file"
                     + (SpecProblems.Suggest(name, variables.Keys) is { Length: > 0 } meant ? meant : $"; declare it, as in: variables: {{{name}: value}}"));
-                return "";
+                return place.Value;
             }
 
             if (_expanded <= MaxExpandedBytes && (_expanded += value.Length) > MaxExpandedBytes)

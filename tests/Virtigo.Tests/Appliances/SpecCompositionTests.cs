@@ -147,6 +147,7 @@ public sealed class SpecCompositionTests : IDisposable
         string message = Refused(yaml + "\n");
         Assert.Contains(expected, message);
         Assert.DoesNotContain("hunter2", message);
+        Assert.DoesNotContain('\n', message);
     }
 
     [Fact]
