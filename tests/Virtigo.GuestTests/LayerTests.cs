@@ -6,10 +6,11 @@ namespace Virtigo.GuestTests;
 /// <summary>Appliances that build on another: the first saves where that one is complete, the next goes on from there.</summary>
 public sealed class LayerTests(Lab lab) : IAsyncLifetime
 {
-    private const string Base = """
+    /// <summary>One that nobody has built before: the first that builds on it has to save it.</summary>
+    private static readonly string s_base = $$$"""
         packages: [curl]
         users: [carol]
-        files: [{content: "of {{hostname}}\n", to: /etc/ground, template: true}]
+        files: [{content: "of {{hostname}}\n", to: /etc/ground, template: true}, {content: "{{{Guid.NewGuid()}}}\n", to: /etc/once}]
         units: {mask: apt-daily.timer}
         run: echo base >> /srv/order
         first-boot: echo base >> /srv/booted
@@ -19,7 +20,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "ground.yml"), Base, Cancel);
+    public async ValueTask InitializeAsync() => await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "ground.yml"), s_base, Cancel);
 
     public ValueTask DisposeAsync()
     {
