@@ -27,13 +27,7 @@ internal sealed partial class ApplianceBuild
             Speed = _accelerator.Speed,
             Clock = clock,
             Estimator = estimator,
-            OnEvent = happened =>
-            {
-                if (happened is InstallProgress now)
-                {
-                    log.Installing(now);
-                }
-            },
+            OnEvent = log.Installing,
         });
         _evidence = () => watcher.LastLines(40);
         try

@@ -156,13 +156,7 @@ internal sealed class ApplianceInstall(
             Estimator = _estimator,
             Templates = templates,
             NearPackages = near,
-            OnEvent = happened =>
-            {
-                if (happened is InstallProgress now)
-                {
-                    log.Installing(now);
-                }
-            },
+            OnEvent = log.Installing,
         });
     }
 

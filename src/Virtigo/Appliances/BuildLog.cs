@@ -34,8 +34,13 @@ internal sealed class BuildLog(TimeProvider clock, IProgress<BuildEvent>? progre
     }
 
     /// <summary>Follows the installer through its stages.</summary>
-    public void Installing(InstallProgress now)
+    public void Installing(InstallEvent happened)
     {
+        if (happened is not InstallProgress now)
+        {
+            return;
+        }
+
         if (_installStage != now.Stage)
         {
             Installed();

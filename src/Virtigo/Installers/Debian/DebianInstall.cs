@@ -165,17 +165,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     private Task<InstallFailure?> WatchAsync(IGuest guest, CancellationToken cancellationToken) =>
         watcher.WatchAsync(guest.OpenSerial(LogPort), guest.OpenSerial(ScreenPort), cancellationToken);
 
-    private VirtigoException Unproven(GuestExit exit) => exit.Reason switch
-    {
-        GuestExitReason.HostDiskError => new(FailureKind.Host, $"The host could not store what the guest wrote: {exit.Detail}",
-            "Make room on the disk that holds the image store, then build again."),
-
-        // What the installer last said explains more than how its machine ended.
-        _ when watcher.Explain() is { } explained => explained.ToException(),
-        GuestExitReason.GuestShutdown => new(FailureKind.Install,
-            "The installer powered off before its last step: its success marker is missing.", $"See {SyslogName} in the report."),
-        _ => new(FailureKind.Guest, $"The guest ended during the install: {exit.Detail} {exit.ErrorTail}".TrimEnd()),
-    };
+    private VirtigoException Unproven(GuestExit exit) => GuestWatch.Unproven(exit, watcher.Explain(), SyslogName);
 
     private static GuestConfig Guest(InstallJob job, string networkSocket) => new()
     {

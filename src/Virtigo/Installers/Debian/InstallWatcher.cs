@@ -188,46 +188,8 @@ internal sealed partial class InstallWatcher
     /// <returns>The failure, or null when the streams ended first: then the guest is gone, and how is for the hypervisor to say.</returns>
     public async Task<InstallFailure?> WatchAsync(Stream syslog, Stream console, CancellationToken cancellationToken)
     {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task reading = Task.WhenAll(PumpAsync(syslog, FeedSyslog, ending.Token), PumpAsync(console, FeedConsole, ending.Token));
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), _options.Clock);
-        try
-        {
-            while (!reading.IsCompleted && Check() is null)
-            {
-                Task<bool> tick = timer.WaitForNextTickAsync(ending.Token).AsTask();
-                await Task.WhenAny(tick, reading);
-                if (!reading.IsCompleted)
-                {
-                    await tick;
-                }
-            }
-        }
-        finally
-        {
-            await ending.CancelAsync();
-            await reading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-
-        cancellationToken.ThrowIfCancellationRequested();
+        await GuestWatch.UntilFailureAsync((syslog, FeedSyslog), (console, FeedConsole), Check, _options.Clock, cancellationToken);
         return Failure;
-    }
-
-    private static async Task PumpAsync(Stream stream, FeedBytes feed, CancellationToken cancellationToken)
-    {
-        byte[] buffer = new byte[16 * 1024];
-        try
-        {
-            int count;
-            while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
-            {
-                feed(buffer.AsSpan(0, count));
-            }
-        }
-        catch (IOException)
-        {
-            // The guest's end of a serial port breaks when the guest goes; the hypervisor says how it went.
-        }
     }
 
     /// <summary>The end of what is on the screen, without the bar with the time that is drawn over it each minute: that is no sign of life.</summary>
@@ -371,6 +333,4 @@ internal sealed partial class InstallWatcher
         return new InstallProgress(stage, _stageFraction, _fraction, _options.Clock.GetElapsedTime(_started),
             _estimator.Remaining(stage, _stageFraction), _stages.Detail);
     }
-
-    private delegate void FeedBytes(ReadOnlySpan<byte> bytes);
 }

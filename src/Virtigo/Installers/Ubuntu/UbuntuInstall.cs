@@ -62,15 +62,7 @@ internal sealed class UbuntuInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         }
     }
 
-    private VirtigoException Unproven(GuestExit exit) => exit.Reason switch
-    {
-        GuestExitReason.HostDiskError => new(FailureKind.Host, $"The host could not store what the guest wrote: {exit.Detail}",
-            "Make room on the disk that holds the image store, then build again."),
-        _ when watcher.Explain() is { } explained => explained.ToException(),
-        GuestExitReason.GuestShutdown => new(FailureKind.Install,
-            "The installer powered off before its last step: its success marker is missing.", $"See {DebianInstall.ScreenName} in the report."),
-        _ => new(FailureKind.Guest, $"The guest ended during the install: {exit.Detail} {exit.ErrorTail}".TrimEnd()),
-    };
+    private VirtigoException Unproven(GuestExit exit) => GuestWatch.Unproven(exit, watcher.Explain(), DebianInstall.ScreenName);
 
     private static GuestConfig Guest(InstallJob job, string networkSocket, string mediumPath, string seedPath) => new()
     {

@@ -197,48 +197,10 @@ internal sealed class UbuntuWatcher
     /// <returns>The failure, or null when the ports ended first: then the guest is gone.</returns>
     public async Task<InstallFailure?> WatchAsync(Stream log, Stream console, CancellationToken cancellationToken)
     {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task reading = Task.WhenAll(PumpAsync(log, FeedLog, ending.Token), PumpAsync(console, FeedConsole, ending.Token));
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), _options.Clock);
-        try
-        {
-            while (!reading.IsCompleted && Check() is null)
-            {
-                Task<bool> tick = timer.WaitForNextTickAsync(ending.Token).AsTask();
-                await Task.WhenAny(tick, reading);
-                if (!reading.IsCompleted)
-                {
-                    await tick;
-                }
-            }
-        }
-        finally
-        {
-            await ending.CancelAsync();
-            await reading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-
-        cancellationToken.ThrowIfCancellationRequested();
+        await GuestWatch.UntilFailureAsync((log, FeedLog), (console, FeedConsole), Check, _options.Clock, cancellationToken);
         lock (_gate)
         {
             return _failure;
-        }
-    }
-
-    private static async Task PumpAsync(Stream stream, FeedBytes feed, CancellationToken cancellationToken)
-    {
-        byte[] buffer = new byte[16 * 1024];
-        try
-        {
-            int count;
-            while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
-            {
-                feed(buffer.AsSpan(0, count));
-            }
-        }
-        catch (IOException)
-        {
-            // The guest's end of a serial port breaks when the guest goes; the hypervisor says how it went.
         }
     }
 
@@ -288,6 +250,4 @@ internal sealed class UbuntuWatcher
         _fraction = Math.Max(_fraction, _estimator.Fraction(_stage, _stageFraction));
         return new InstallProgress(_stage, _stageFraction, _fraction, _options.Clock.GetElapsedTime(_started), _estimator.Remaining(_stage, _stageFraction), _detail);
     }
-
-    private delegate void FeedBytes(ReadOnlySpan<byte> bytes);
 }
