@@ -143,6 +143,46 @@ public sealed class SwitchServicesTests
     }
 
     [Fact]
+    public async Task What_services_send_to_an_address_that_was_forgotten_reaches_nobody_else()
+    {
+        var forgotten = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var egress = new SwitchEgress(["mirror.example"], async (connection, token) =>
+        {
+            await forgotten.Task.WaitAsync(token);
+            await connection.Stream.WriteAsync("for one alone"u8.ToArray(), token);
+            await connection.Stream.ReadExactlyAsync(new byte[1], token);
+        });
+        await using SwitchFixture lan = SwitchFixture.Start(
+            options => options with { CheckSources = false, Networks = [options.Networks[0] with { Egress = egress }] }, "lan: a b");
+        SwitchPort a = lan.Switch.Options.Networks[0].Ports[0];
+        SwitchPort b = lan.Switch.Options.Networks[0].Ports[1];
+        await using TestGuest asks = await TestGuest.ConnectAsync(a.SocketPath, a.Mac, a.Address, SwitchFixture.Services);
+        await using TestGuest listens = await TestGuest.ConnectAsync(b.SocketPath, b.Mac, b.Address, SwitchFixture.Services);
+        Assert.True(await listens.PingAsync());
+        TestTcpClient client = await asks.OpenAsync(SwitchFixture.Services);
+        var frame = new byte[60];
+        for (ulong other = 1; other <= MacTable.LimitPerPort; other++)
+        {
+            EthernetFrame.WriteHeader(frame, new MacAddress(0x5254_00FF_FFFE), new MacAddress(0x5254_00AA_0000 + other), (EtherType)0x88B5);
+            asks.SendFrame(frame);
+        }
+
+        for (int seen = 0; seen < MacTable.LimitPerPort; seen++)
+        {
+            await listens.NextFrameAsync();
+        }
+
+        forgotten.SetResult();
+        for (int ping = 0; ping < 20; ping++)
+        {
+            Assert.True(await listens.PingAsync(isNext: true));
+        }
+
+        client.Write("."u8);
+        Assert.Equal("for one alone", Encoding.ASCII.GetString(await client.ReadToEndAsync()));
+    }
+
+    [Fact]
     public void Settings_that_cannot_work_are_refused_by_name()
     {
         static void Refused(string part, Func<SwitchOptions, SwitchOptions> change)

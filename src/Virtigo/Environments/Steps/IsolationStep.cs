@@ -115,10 +115,13 @@ internal sealed record IsolationStep : Step
             return;
         }
 
+        // The command ends when somebody listens: what serves goes on in a child of its own.
         string serve = $$"""
-            nohup perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0) or die; setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
-                bind($s, sockaddr_in({{ControlPort}}, INADDR_ANY)) or die; listen($s, 5); alarm 60; accept(my $c, $s); print $c "control\n"' >/dev/null 2>&1 &
-            for try in $(seq 100); do grep -qi ':{{ControlPort:X4}} ' /proc/net/tcp && exit 0; sleep 0.1; done; exit 1
+            exec perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0) or die; setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+                bind($s, sockaddr_in({{ControlPort}}, INADDR_ANY)) or die "bind: $!\n"; listen($s, 5) or die "listen: $!\n";
+                $SIG{HUP} = "IGNORE"; defined(my $child = fork) or die "fork: $!\n"; exit 0 if $child;
+                open(STDIN, "<", "/dev/null"); open(STDOUT, ">", "/dev/null"); open(STDERR, ">", "/dev/null");
+                alarm 60; accept(my $c, $s); print $c "control\n"'
             """;
         await ExpectAsync(context, other, serve, "the service for the positive control does not start", cancellationToken);
         await ExpectAsync(context, machine, $"timeout 30 bash -c 'exec 3<>/dev/tcp/{other}/{ControlPort}; read -r word <&3; test \"$word\" = control'",

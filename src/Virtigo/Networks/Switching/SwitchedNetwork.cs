@@ -148,7 +148,13 @@ internal sealed partial class SwitchedNetwork
     {
         Record(Nobody, Nobody, frame);
         MacAddress destination = MacAddress.Read(frame);
-        int known = destination.IsGroup ? -1 : _macs.Find(destination.Value);
+        int known = _macs.Find(destination.Value);
+        if (known < 0 && !destination.IsGroup)
+        {
+            // Services answer only who spoke to them: that one is gone, and the others must not read what it asked for.
+            return;
+        }
+
         foreach (SwitchedPort to in known < 0 ? Ports : Ports.AsSpan(known, 1))
         {
             Write(to, frame);
