@@ -109,7 +109,9 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
         await using VirtualEnvironment shop = await fixture.ForkAsync();
         Machine client = shop["client"];
         const string write = "dd if=/dev/zero of=/var/probe bs=64k count=1 oflag=direct conv=notrunc";
-        await client.RunAsync(write, Cancel);
+
+        // A journal that cannot be committed meanwhile would make Debian's kernel shut the file system down, for reading too.
+        await client.RunAsync($"mount -o remount,commit=300 / && {write} && sync", Cancel);
 
         await client.SetDiskFaultAsync(0, new DiskFault(DiskFaultKind.Full), Cancel);
         await client.FailAsync(write, Cancel);
