@@ -63,12 +63,16 @@ public interface IGuest : IAsyncDisposable
     /// </exception>
     Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken);
 
-    /// <summary>Sends a BREAK on a serial port, which is no character: Linux takes the next one for a SysRq command.</summary>
-    /// <param name="serial">The <see cref="GuestSerial.Name"/> of the port.</param>
+    /// <summary>
+    /// Gives the guest's kernel a SysRq command, by the route that this hypervisor has: a BREAK and the key on a serial line, the toolstack, or
+    /// the guest's console device.
+    /// </summary>
+    /// <param name="serial">The <see cref="GuestSerial.Name"/> of the port that is the kernel's console.</param>
+    /// <param name="key">The command: a lower-case letter or a digit.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentException">There is no such port.</exception>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest has ended.</exception>
-    Task BreakAsync(string serial, CancellationToken cancellationToken);
+    Task SysRqAsync(string serial, char key, CancellationToken cancellationToken);
 
     /// <summary>Makes a disk faulty, or whole again.</summary>
     /// <param name="disk">Its place in <see cref="GuestConfig.Disks"/>, from 0.</param>

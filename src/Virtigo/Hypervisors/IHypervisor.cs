@@ -1,6 +1,6 @@
 namespace Virtigo.Hypervisors;
 
-/// <summary>What runs guests: QEMU, and later User-Mode Linux, Xen, libvirt.</summary>
+/// <summary>What runs guests: QEMU, User-Mode Linux, Xen, libvirt.</summary>
 public interface IHypervisor
 {
     /// <summary>The name for people, such as <c>qemu</c>.</summary>
@@ -12,6 +12,10 @@ public interface IHypervisor
     /// <summary>The hypervisor's own version, as it says it.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it is not installed.</exception>
     Task<string> VersionAsync(CancellationToken cancellationToken);
+
+    /// <summary>Looks whether this host can run guests this way, and starts none. Never fails: what is wrong is the answer.</summary>
+    /// <param name="cancellationToken">Ends the look.</param>
+    Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Finds out how guests run best on this host, by running one. The answer is cached until the host boots again.
@@ -30,32 +34,4 @@ public interface IHypervisor
     /// <see cref="FailureKind.Host"/> when the host lacks something or the hypervisor does not start.
     /// </exception>
     Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken);
-}
-
-/// <summary>What a hypervisor's guests can do; what is false is refused by name before anything starts.</summary>
-public sealed record HypervisorCapabilities
-{
-    /// <summary>The number of serial ports a guest can have.</summary>
-    public required int MaxSerials { get; init; }
-
-    /// <summary>A kernel and initrd of the host's can be booted directly.</summary>
-    public bool KernelBoot { get; init; }
-
-    /// <summary>A channel to the guest agent that is not a network.</summary>
-    public bool AgentChannel { get; init; }
-
-    /// <summary>A channel for streams that is not a network.</summary>
-    public bool StreamChannel { get; init; }
-
-    /// <summary>A guest's state can be saved, and any number of guests be started from it.</summary>
-    public bool Fork { get; init; }
-
-    /// <summary>Disks can be made faulty while the guest runs.</summary>
-    public bool DiskFaults { get; init; }
-
-    /// <summary>Keys can be pressed on the guest's keyboard.</summary>
-    public bool SendKeys { get; init; }
-
-    /// <summary>The guest can have a screen.</summary>
-    public bool Display { get; init; }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 using Virtigo.Host;
 
@@ -71,8 +70,7 @@ public sealed partial class Machine
     }
 
     /// <summary>
-    /// Gives a SysRq command by a BREAK on the serial console, which works when little else does, and waits until the kernel says that it
-    /// takes it.
+    /// Gives a SysRq command from outside, which works when little else does, and waits until the kernel says on its console that it takes it.
     /// </summary>
     /// <param name="command">The key, such as <c>c</c>, or its name, such as <c>crash</c>, <c>sync</c>, <c>blocked</c>, <c>reboot</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -86,12 +84,7 @@ public sealed partial class Machine
         char key = SysRqCommands.Key(command);
         MachineRun run = Running();
         long before = run.Console.Total;
-        await run.Guest.BreakAsync(_config.Console, cancellationToken);
-        await using (Stream console = run.Guest.OpenSerial(_config.Console))
-        {
-            await console.WriteAsync(Encoding.ASCII.GetBytes([key]), cancellationToken);
-        }
-
+        await run.Guest.SysRqAsync(_config.Console, key, cancellationToken);
         string said = await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, SysRqLine(), before, token),
             waited => $"{Name}: the kernel did not take SysRq {key} within {waited.TotalSeconds:0} s; its console must be the serial port.", cancellationToken);
         return said.Contains("disabled", StringComparison.Ordinal)

@@ -61,6 +61,8 @@ public sealed class ImageRunTests : IDisposable
 
         public Task<string> VersionAsync(CancellationToken cancellationToken) => Task.FromResult("1");
 
+        public Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken) => Task.FromResult(new HypervisorPresence("1", null, null));
+
         public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)

@@ -29,7 +29,7 @@ internal abstract class FakeGuest : IGuest
 
     public virtual Task<byte[]> ScreenshotAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public virtual Task BreakAsync(string serial, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public virtual Task SysRqAsync(string serial, char key, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public virtual Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) => throw new NotSupportedException();
 

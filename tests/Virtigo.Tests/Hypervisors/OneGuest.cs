@@ -11,6 +11,8 @@ internal sealed class OneGuest(IGuest guest) : IHypervisor
 
     public Task<string> VersionAsync(CancellationToken cancellationToken) => Task.FromResult("1");
 
+    public Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken) => Task.FromResult(new HypervisorPresence("1", null, null));
+
     public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken) => Task.FromResult(guest);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Qemu;
 
@@ -85,6 +86,19 @@ internal static class QemuCommandLine
         .. config.Display ? ["-device", "VGA,vgamem_mb=4"] : Array.Empty<string>(),
         .. config.SavedState is null ? Array.Empty<string>() : ["-incoming", "defer"],
     ];
+
+    /// <summary>Refuses a work folder whose sockets would have names that are too long.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> with the longest that can be.</exception>
+    public static void CheckSockets(GuestConfig config)
+    {
+        UnixListener.CheckLength(QmpSocket(config));
+        UnixListener.CheckLength(AgentSocket(config));
+        UnixListener.CheckLength(ChannelSocket(config));
+        foreach (GuestSerial serial in config.Serials)
+        {
+            UnixListener.CheckLength(SerialSocket(config, serial));
+        }
+    }
 
     private static string[] Machine(GuestConfig config, Accelerator accelerator) =>
     [

@@ -86,14 +86,12 @@ internal sealed partial class QemuGuest
     }
 
     /// <inheritdoc/>
-    public Task BreakAsync(string serial, CancellationToken cancellationToken)
+    public async Task SysRqAsync(string serial, char key, CancellationToken cancellationToken)
     {
-        if (_serials.All(port => port.Name != serial))
-        {
-            throw new ArgumentException($"The guest has no serial port '{serial}'.", nameof(serial));
-        }
-
-        return CommandAsync("No BREAK can be sent", "chardev-send-break", writer => writer.WriteString("id", QemuCommandLine.SerialId(serial)), cancellationToken);
+        // A BREAK is no character: Linux takes the next one for a command.
+        await using Stream port = OpenSerial(serial);
+        await CommandAsync("No BREAK can be sent", "chardev-send-break", writer => writer.WriteString("id", QemuCommandLine.SerialId(serial)), cancellationToken);
+        await port.WriteAsync(new[] { (byte)key }, cancellationToken);
     }
 
     private async Task InTurnAsync(Func<Task> action, CancellationToken cancellationToken)

@@ -40,7 +40,8 @@ internal sealed partial class QemuGuest : IGuest
     public static async Task<QemuGuest> StartAsync(GuestConfig config, Accelerator accelerator, CancellationToken cancellationToken)
     {
         HostTools.Require(QemuCommandLine.Program);
-        QemuConfigCheck.Check(config);
+        GuestConfigCheck.Check(QemuHypervisor.KindName, QemuHypervisor.Abilities, config);
+        QemuCommandLine.CheckSockets(config);
         QemuLaunch launch = await QemuLaunch.StartAsync(config, accelerator, cancellationToken);
         QmpSubscription events = launch.Qmp.Subscribe();
         try

@@ -6,20 +6,36 @@ namespace Virtigo.Hypervisors.Qemu;
 /// <param name="paths">Where answers of the probe are cached.</param>
 public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
 {
+    internal const string KindName = "qemu";
     private AcceleratorReport? _report;
 
     /// <inheritdoc/>
-    public string Name => "qemu";
+    public string Name => KindName;
 
     /// <inheritdoc/>
-    public HypervisorCapabilities Capabilities { get; } = new()
+    public HypervisorCapabilities Capabilities => Abilities;
+
+    /// <summary>Guests of QEMU can do everything.</summary>
+    internal static HypervisorCapabilities Abilities { get; } = new()
     {
         MaxSerials = QemuCommandLine.MaxSerials,
+        MaxDisks = QemuCommandLine.MaxDevices,
+        MaxNics = QemuCommandLine.MaxDevices,
         KernelBoot = true,
+        DiskBoot = true,
+        Uefi = true,
+        Qcow2 = true,
+        Discs = true,
         AgentChannel = true,
         StreamChannel = true,
+        PowerButton = true,
+        Reset = true,
+        Pause = true,
         Fork = true,
+        GenerationId = true,
+        Credentials = true,
         DiskFaults = true,
+        SysRq = true,
         SendKeys = true,
         Display = true,
     };
@@ -27,6 +43,19 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
     /// <inheritdoc/>
     public async Task<string> VersionAsync(CancellationToken cancellationToken) =>
         (await Tool.RunAsync(QemuCommandLine.Program, ["--version"], cancellationToken)).Split('\n')[0].Trim();
+
+    /// <inheritdoc/>
+    public async Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new HypervisorPresence(await VersionAsync(cancellationToken), null, null);
+        }
+        catch (VirtigoException error)
+        {
+            return new HypervisorPresence(null, error.Message, error.Hint);
+        }
+    }
 
     /// <inheritdoc/>
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) =>

@@ -1,20 +1,31 @@
 using System.Text.RegularExpressions;
 using Virtigo.Host;
 
-namespace Virtigo.Hypervisors.Qemu;
+namespace Virtigo.Hypervisors;
 
-/// <summary>Refuses what QEMU cannot do, before anything starts.</summary>
-internal static partial class QemuConfigCheck
+/// <summary>Refuses what a hypervisor cannot do, and what none can, before anything starts.</summary>
+internal static partial class GuestConfigCheck
 {
     private const int MaxCredentials = 64;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Checks a guest's configuration and the files it names; makes its work folder when absent.</summary>
+    /// <param name="hypervisor">The hypervisor's name.</param>
+    /// <param name="capabilities">What its guests can do.</param>
+    /// <param name="config">The guest.</param>
     /// <exception cref="VirtigoException">
     /// <see cref="FailureKind.Usage"/> or <see cref="FailureKind.Host"/>, naming the guest, the value and what was expected.
     /// </exception>
-    public static void Check(GuestConfig config)
+    public static void Check(string hypervisor, HypervisorCapabilities capabilities, GuestConfig config)
     {
+        if (HypervisorFeature.All.FirstOrDefault(feature => feature.IsAskedBy(config) && !feature.IsIn(capabilities)) is { } missing)
+        {
+            throw missing.Refusal(hypervisor, config.Name);
+        }
+
+        ExpectAtMost(config, config.Serials.Count, capabilities.MaxSerials, "serial ports", hypervisor);
+        ExpectAtMost(config, config.Disks.Count, capabilities.MaxDisks, "disks", hypervisor);
+        ExpectAtMost(config, config.Nics.Count, capabilities.MaxNics, "network cards", hypervisor);
         Expect(config, NamePattern().IsMatch(config.Name), $"its name is '{config.Name}'", "letters, digits, '-', '_' and '.', at most 63");
         Expect(config, config.Cpus is >= 1 and <= 255, $"it has {config.Cpus} processors", "1 to 255");
         Expect(config, config.MemoryMiB is >= 16 and <= 16 << 20, $"it has {config.MemoryMiB} MiB of memory", "16 to 16777216");
@@ -32,13 +43,14 @@ internal static partial class QemuConfigCheck
         CheckFiles(config);
         CheckSavedState(config);
         CheckFolder(config);
-        CheckSockets(config);
+        foreach (GuestNic nic in config.Nics)
+        {
+            UnixListener.CheckLength(nic.Socket);
+        }
     }
 
     private static void CheckNics(GuestConfig config)
     {
-        Expect(config, config.Nics.Count <= QemuCommandLine.MaxDevices,
-            $"it has {config.Nics.Count} network cards", $"at most {QemuCommandLine.MaxDevices} under QEMU");
         foreach (GuestNic nic in config.Nics)
         {
             Expect(config, nic.Mtu is >= 68 and <= 65535, $"its network packets have {nic.Mtu} bytes", "68 to 65535");
@@ -48,8 +60,6 @@ internal static partial class QemuConfigCheck
 
     private static void CheckSerials(GuestConfig config)
     {
-        Expect(config, config.Serials.Count <= QemuCommandLine.MaxSerials,
-            $"it has {config.Serials.Count} serial ports", $"at most {QemuCommandLine.MaxSerials} under QEMU");
         foreach (GuestSerial serial in config.Serials)
         {
             Expect(config, SerialPattern().IsMatch(serial.Name), $"a serial port is named '{serial.Name}'", "lower-case letters, digits and '-', at most 16");
@@ -62,8 +72,6 @@ internal static partial class QemuConfigCheck
 
     private static void CheckFiles(GuestConfig config)
     {
-        Expect(config, config.Disks.Count <= QemuCommandLine.MaxDevices,
-            $"it has {config.Disks.Count} disks", $"at most {QemuCommandLine.MaxDevices} under QEMU");
         foreach (GuestDisk disk in config.Disks)
         {
             ExpectFile(config, "disk", disk.Path);
@@ -111,21 +119,8 @@ internal static partial class QemuConfigCheck
         }
     }
 
-    private static void CheckSockets(GuestConfig config)
-    {
-        UnixListener.CheckLength(QemuCommandLine.QmpSocket(config));
-        UnixListener.CheckLength(QemuCommandLine.AgentSocket(config));
-        foreach (GuestSerial serial in config.Serials)
-        {
-            UnixListener.CheckLength(QemuCommandLine.SerialSocket(config, serial));
-        }
-
-        UnixListener.CheckLength(QemuCommandLine.ChannelSocket(config));
-        foreach (GuestNic nic in config.Nics)
-        {
-            UnixListener.CheckLength(nic.Socket);
-        }
-    }
+    private static void ExpectAtMost(GuestConfig config, int count, int limit, string what, string hypervisor) =>
+        Expect(config, count <= limit, $"it has {count} {what}", $"at most {limit} under {hypervisor}");
 
     private static void ExpectFile(GuestConfig config, string what, string path)
     {
