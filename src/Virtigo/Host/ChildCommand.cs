@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Virtigo.Host;
 
 /// <summary>A program to run and how.</summary>
@@ -16,6 +18,17 @@ internal sealed record ChildCommand(string Program, IReadOnlyList<string> Argume
 
     /// <summary>The owner reads the program's standard output, and must; otherwise it is kept with the errors.</summary>
     public bool PipeOutput { get; init; }
+
+    /// <summary>Descriptors of ours that it has too, under the same numbers.</summary>
+    public IReadOnlyList<SafeHandle> Inherited { get; init; } = [];
+
+    /// <summary>
+    /// It starts processes that outlive it. All of them are killed when it ends and when we end. Its standard input is then not for it to read.
+    /// </summary>
+    public bool LeavesProcesses { get; init; }
+
+    /// <summary>It stops itself before the program begins, until <see cref="ChildProcess.Continue"/>.</summary>
+    public bool StartStopped { get; init; }
 
     /// <summary>The command, quoted for a shell.</summary>
     public override string ToString()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Virtigo.Host;
 
@@ -6,10 +7,16 @@ namespace Virtigo.Host;
 /// A child process that cannot outlive us: the kernel kills it when this process ends, however that happens.
 /// It runs in a session of its own, so that Ctrl-C reaches only us. Disposing kills it.
 /// </summary>
-internal sealed class ChildProcess : IAsyncDisposable
+internal sealed partial class ChildProcess : IAsyncDisposable
 {
     /// <summary>The most that is kept of what a child says, in bytes.</summary>
     public const int TailLimit = 16 << 10;
+
+    private const int KillSignal = 9;
+    private const int Cont = 18;
+
+    // The end of our side of the pipe is the end of us: the only thing that is told to all processes of a group when their first is killed with us.
+    private const string Guard = "{ read -r end; kill -9 -- -$$; } </proc/$$/fd/0 >/dev/null 2>&1 & ";
 
     private readonly Process _process;
     private readonly ByteTail _tail = new(TailLimit);
@@ -25,7 +32,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             drains.Add(DrainAsync(process.StandardOutput.BaseStream));
         }
 
-        if (!command.PipeInput)
+        if (!command.PipeInput && !command.LeavesProcesses)
         {
             process.StandardInput.Close();
         }
@@ -75,7 +82,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = command.WorkingDirectory ?? "",
         };
-        foreach (string argument in OwnedBy(Environment.ProcessId, program, command.Arguments))
+        foreach (string argument in OwnedBy(Environment.ProcessId, program, command.Arguments, command.LeavesProcesses, command.StartStopped))
         {
             start.ArgumentList.Add(argument);
         }
@@ -87,7 +94,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         try
         {
-            return new ChildProcess(command, await ChildStarter.StartAsync(start));
+            return new ChildProcess(command, await ChildStarter.StartAsync(start, command.Inherited));
         }
         catch (Exception error) when (error is System.ComponentModel.Win32Exception or IOException)
         {
@@ -100,11 +107,19 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// The arguments for setpriv that tie a program to its parent. The signal on the parent's death is asked for first; only then
     /// does the shell look who its parent is, so that a parent which died in between is noticed and the program never starts.
     /// </summary>
-    internal static IEnumerable<string> OwnedBy(int parent, string program, IEnumerable<string> arguments) =>
-    [
-        "--pdeathsig", "KILL", "--", "setsid", "--",
-        "/bin/sh", "-c", $"[ \"$PPID\" = {parent} ] || exit 125; exec \"$@\"", "sh", program, .. arguments,
-    ];
+    internal static IEnumerable<string> OwnedBy(int parent, string program, IEnumerable<string> arguments, bool leavesProcesses = false, bool startStopped = false)
+    {
+        string guard = leavesProcesses ? Guard : "";
+        string stop = startStopped ? "kill -STOP $$; " : "";
+        return
+        [
+            "--pdeathsig", "KILL", "--", "setsid", "--",
+            "/bin/sh", "-c", $"[ \"$PPID\" = {parent} ] || exit 125; {guard}{stop}exec \"$@\"", "sh", program, .. arguments,
+        ];
+    }
+
+    /// <summary>Lets a child go on that stopped itself at its start.</summary>
+    public void Continue() => _ = SignalGroup(-Id, Cont);
 
     /// <summary>Kills the child and what it started. Does nothing to one that has ended.</summary>
     public void Kill()
@@ -116,6 +131,11 @@ internal sealed class ChildProcess : IAsyncDisposable
         catch (Exception error) when (error is InvalidOperationException or AggregateException or System.ComponentModel.Win32Exception)
         {
             // It has ended, or is ending: Exited tells.
+        }
+
+        if (Command.LeavesProcesses && !Exited.IsCompleted)
+        {
+            _ = SignalGroup(-Id, KillSignal);
         }
     }
 
@@ -131,6 +151,12 @@ internal sealed class ChildProcess : IAsyncDisposable
     {
         await _process.WaitForExitAsync();
         int code = _process.ExitCode;
+        if (Command.LeavesProcesses)
+        {
+            // What it left has its output open. The guard at least is in the group, so its number is nobody else's yet.
+            _ = SignalGroup(-Id, KillSignal);
+        }
+
         await Task.WhenAll(drains);
         return code;
     }
@@ -153,4 +179,8 @@ internal sealed class ChildProcess : IAsyncDisposable
             // The pipe broke: there is no more to keep.
         }
     }
+
+    // Safe: two integers, no memory of ours.
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SignalGroup(int process, int signal);
 }

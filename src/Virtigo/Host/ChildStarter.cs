@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Virtigo.Host;
 
@@ -12,14 +13,16 @@ internal static class ChildStarter
     private static readonly BlockingCollection<Action> Requests = Run();
 
     /// <summary>Starts a process from the long-lived thread.</summary>
-    public static Task<Process> StartAsync(ProcessStartInfo start)
+    /// <param name="start">What to start.</param>
+    /// <param name="inherited">Descriptors that it has too; everything else of ours closes as it begins.</param>
+    public static Task<Process> StartAsync(ProcessStartInfo start, IReadOnlyList<SafeHandle> inherited)
     {
         var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
         Requests.Add(() =>
         {
             try
             {
-                started.SetResult(Process.Start(start)!);
+                started.SetResult(Start(start, inherited));
             }
 #pragma warning disable CA1031 // Every error belongs to the one who asked; the thread must live on.
             catch (Exception error)
@@ -29,6 +32,27 @@ internal static class ChildStarter
             }
         });
         return started.Task;
+    }
+
+    private static Process Start(ProcessStartInfo start, IReadOnlyList<SafeHandle> inherited)
+    {
+        // Only while this one starts, and no other child of this thread does.
+        foreach (SafeHandle handle in inherited)
+        {
+            LocalSockets.SetInherited(handle, true);
+        }
+
+        try
+        {
+            return Process.Start(start)!;
+        }
+        finally
+        {
+            foreach (SafeHandle handle in inherited)
+            {
+                LocalSockets.SetInherited(handle, false);
+            }
+        }
     }
 
     private static BlockingCollection<Action> Run()

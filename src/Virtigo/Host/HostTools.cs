@@ -14,6 +14,7 @@ internal static class HostTools
         ["grub-mkimage"] = "grub-common",
         ["sfdisk"] = "fdisk",
         ["mkfs.ext4"] = "e2fsprogs",
+        ["linux.uml"] = "user-mode-linux",
         ["zstd"] = "zstd",
         ["xz"] = "xz-utils",
     };

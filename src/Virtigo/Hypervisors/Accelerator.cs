@@ -11,6 +11,9 @@ public enum Accelerator
 
     /// <summary>Emulated: works everywhere, slower.</summary>
     Tcg,
+
+    /// <summary>The kernel is an ordinary program and takes its programs' system calls by ptrace: User-Mode Linux.</summary>
+    Ptrace,
 }
 
 /// <summary>What a probe guest found out about this host.</summary>
@@ -22,10 +25,14 @@ public enum Accelerator
 public sealed record AcceleratorReport(Accelerator Accelerator, string? Reason, string? Hint, HostSpeed Speed, bool FromCache)
 {
     /// <summary>The sentence to show once when guests are emulated: why, and what it costs. Null under KVM.</summary>
-    public string? Announcement => Accelerator == Accelerator.Kvm
-        ? null
-        : string.Create(System.Globalization.CultureInfo.InvariantCulture,
-            $"No KVM: {Reason}. Guests are emulated (TCG), which takes 5 to 20 times as long; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here.");
+    public string? Announcement => Accelerator switch
+    {
+        Accelerator.Kvm => null,
+        Accelerator.Ptrace => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"Guests run in User-Mode Linux: {Reason}; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
+        _ => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"No KVM: {Reason}. Guests are emulated (TCG), which takes 5 to 20 times as long; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
+    };
 }
 
 /// <summary>The speed of guests on this host, measured by booting a kernel without a root file system until it panics.</summary>

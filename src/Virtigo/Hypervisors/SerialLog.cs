@@ -32,6 +32,25 @@ internal sealed class SerialLog : IAsyncDisposable
         });
     }
 
+    /// <summary>The log of a serial port, or null when it has none.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it cannot be made.</exception>
+    public static SerialLog? Open(GuestSerial serial)
+    {
+        if (serial.LogFile is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new SerialLog(serial.LogFile, serial.LogAppends, serial.LogLimit);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new VirtigoException(FailureKind.Host, $"The log {serial.LogFile} of serial port {serial.Name} cannot be made: {error.Message}", inner: error);
+        }
+    }
+
     /// <summary>Writes what still belongs to the beginning. A full disk of the host's ends the log, not the guest.</summary>
     public async ValueTask AppendAsync(ReadOnlyMemory<byte> bytes)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Qemu;
@@ -137,24 +136,10 @@ internal sealed partial class QemuGuest : IGuest
             await port.DisposeAsync();
         }
 
-        string? panic = _serials.Select(port => PanicLine(port.Remembered())).FirstOrDefault(line => line is not null);
+        string? panic = _serials.Select(port => PanicWords.In(port.Remembered())).FirstOrDefault(line => line is not null);
         GuestExit exit = watch.Conclude(_killed, code, _child.ErrorTail, panic, _child.Command.ToString());
         return await CloseDisksAsync(exit.Reason == GuestExitReason.Killed) is { } problem
             ? exit with { Reason = GuestExitReason.HostDiskError, Detail = problem }
             : exit;
-    }
-
-    private static string? PanicLine(byte[] output)
-    {
-        const int longest = 300;
-        int start = output.AsSpan().LastIndexOf("Kernel panic - not syncing"u8);
-        if (start < 0)
-        {
-            return null;
-        }
-
-        ReadOnlySpan<byte> line = output.AsSpan(start, Math.Min(longest, output.Length - start));
-        int end = line.IndexOfAny((byte)'\r', (byte)'\n');
-        return Encoding.UTF8.GetString(end < 0 ? line : line[..end]);
     }
 }

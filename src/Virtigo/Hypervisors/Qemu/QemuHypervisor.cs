@@ -68,6 +68,11 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
+        if (config.Accelerator == Accelerator.Ptrace)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: its accelerator is Ptrace; expected auto, kvm or tcg under qemu.");
+        }
+
         Accelerator accelerator = config.Accelerator == Accelerator.Auto ? _report?.Accelerator ?? Accelerator.Tcg : config.Accelerator;
         return await QemuGuest.StartAsync(config, accelerator, cancellationToken);
     }

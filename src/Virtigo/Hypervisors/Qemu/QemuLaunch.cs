@@ -26,7 +26,7 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
         try
         {
             listeners.AddRange(sockets.Select(path => new UnixListener(path)));
-            logs.AddRange(config.Serials.Select(OpenLog));
+            logs.AddRange(config.Serials.Select(SerialLog.Open));
             UefiFirmware? firmware = config.Firmware == FirmwareKind.Uefi ? UefiFirmware.Require() : null;
             if (firmware is not null)
             {
@@ -109,23 +109,6 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
             {
                 throw Failure(child, $"it did not connect to {listener.Path} within {ConnectLimit.TotalSeconds} s");
             }
-        }
-    }
-
-    private static SerialLog? OpenLog(GuestSerial serial)
-    {
-        if (serial.LogFile is null)
-        {
-            return null;
-        }
-
-        try
-        {
-            return new SerialLog(serial.LogFile, serial.LogAppends, serial.LogLimit);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new VirtigoException(FailureKind.Host, $"The log {serial.LogFile} of serial port {serial.Name} cannot be made: {error.Message}", inner: error);
         }
     }
 }

@@ -1,0 +1,101 @@
+using Virtigo.Host;
+
+namespace Virtigo.Hypervisors.Uml;
+
+/// <summary>
+/// Runs guests in User-Mode Linux, as an ordinary user. A guest's kernel is a program of the user's own: whoever is root in the guest can do with it
+/// what that user can do on the host.
+/// </summary>
+/// <param name="paths">Where a probe's guest has its files.</param>
+public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
+{
+    internal const string KindName = "uml";
+    private const string TracingScope = "/proc/sys/kernel/yama/ptrace_scope";
+    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(120);
+    private AcceleratorReport? _report;
+
+    /// <inheritdoc/>
+    public string Name => KindName;
+
+    /// <inheritdoc/>
+    public HypervisorCapabilities Capabilities => Abilities;
+
+    internal static HypervisorCapabilities Abilities { get; } = new()
+    {
+        MaxSerials = UmlCommandLine.MaxSerials,
+        MaxDisks = UmlCommandLine.MaxDevices,
+        MaxNics = UmlCommandLine.MaxDevices,
+        KernelBoot = true,
+        AgentChannel = true,
+        PowerButton = true,
+        Reset = true,
+        Pause = true,
+        SysRq = true,
+    };
+
+    /// <inheritdoc/>
+    public async Task<string> VersionAsync(CancellationToken cancellationToken) =>
+        "User-Mode Linux " + (await Tool.RunAsync(UmlCommandLine.Program, ["--version"], cancellationToken)).Split('\n')[0].Trim();
+
+    /// <inheritdoc/>
+    public async Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            string version = await VersionAsync(cancellationToken);
+            string scope = File.Exists(TracingScope) ? (await File.ReadAllTextAsync(TracingScope, cancellationToken)).Trim() : "0";
+            return scope is "2" or "3"
+                ? new HypervisorPresence(version, $"this host forbids programs to trace their own ({TracingScope} is {scope})",
+                    scope == "2" ? "sysctl kernel.yama.ptrace_scope=1" : null)
+                : new HypervisorPresence(version, null, null);
+        }
+        catch (VirtigoException error)
+        {
+            return new HypervisorPresence(null, error.Message, error.Hint);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken)
+    {
+        if (_report is { } known)
+        {
+            return known with { FromCache = true };
+        }
+
+        using var folder = SocketFolder.Create(paths);
+        var config = new GuestConfig
+        {
+            Name = "virtigo-probe",
+            WorkDirectory = folder.Path,
+            MemoryMiB = 128,
+            Kernel = new KernelBoot(kernelPath, null, "console=ttyS0 panic=-1"),
+            Serials = [new GuestSerial("console")],
+        };
+        long start = TimeProvider.System.GetTimestamp();
+        await using UmlGuest guest = await UmlGuest.StartAsync(config, cancellationToken);
+        if (await Task.WhenAny(guest.Exited, Task.Delay(ProbeLimit, TimeProvider.System, cancellationToken)) != guest.Exited)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await guest.KillAsync(cancellationToken);
+        }
+
+        GuestExit exit = await guest.Exited;
+        TimeSpan time = TimeProvider.System.GetElapsedTime(start);
+        return exit.Reason == GuestExitReason.GuestPanicked && exit.Detail.Contains("VFS", StringComparison.Ordinal)
+            ? _report = new AcceleratorReport(Accelerator.Ptrace, Mode(exit.ErrorTail), null, new HostSpeed(time), FromCache: false)
+            : throw new VirtigoException(FailureKind.Host, $"No guest of uml runs on this host: {exit.Detail}", "Rerun: " + exit.Command);
+    }
+
+    /// <summary>How this kernel runs its programs here, by what it found out itself as it began.</summary>
+    internal static string Mode(string said) => said.Contains("advanced syscall emulation patch for ptrace...OK", StringComparison.Ordinal)
+        ? "it takes its programs' system calls by ptrace, with the host's help (SYSEMU)"
+        : "it takes its programs' system calls by ptrace, without the host's help (SYSEMU)";
+
+    /// <inheritdoc/>
+    public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return await UmlGuest.StartAsync(config, cancellationToken);
+    }
+}
