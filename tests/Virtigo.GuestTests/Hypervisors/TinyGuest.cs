@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.Text;
+using Virtigo.Hypervisors;
+using Virtigo.Installers.Debian;
+using Xunit;
+
+namespace Virtigo.GuestTests.Hypervisors;
+
+/// <summary>A guest that is a kernel, busybox and a shell on its console, which a test types to.</summary>
+internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
+{
+    private const UnixFileMode Program = (UnixFileMode)0x1ED;
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(45);
+    private readonly Stream _console = guest.OpenSerial("console");
+    private readonly StringBuilder _seen = new();
+    private int _count;
+
+    public IGuest Guest => guest;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Makes the initrd.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="busybox">Busybox, with everything it needs inside.</param>
+    /// <param name="modules">Kernel modules, to be loaded in this order.</param>
+    public static async Task WriteInitrdAsync(string path, byte[] busybox, IReadOnlyList<(string Name, byte[] Content)> modules)
+    {
+        string init = $"""
+            #!/bin/busybox sh
+            /bin/busybox mkdir -p /proc /sys /dev
+            /bin/busybox --install -s /bin
+            mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
+            for each in {string.Join(' ', modules.Select(module => module.Name))}; do insmod /modules/$each; done
+            exec </dev/ttyS0 >/dev/ttyS0 2>&1
+            stty -echo
+            echo READY
+            PS1= exec sh -i
+
+            """.ReplaceLineEndings("\n");
+        await using FileStream file = File.Create(path);
+        var cpio = new CpioWriter(file);
+        await cpio.WriteFileAsync("bin/busybox", Program, busybox, Token);
+        foreach ((string name, byte[] content) in modules)
+        {
+            await cpio.WriteFileAsync("modules/" + name, Program, content, Token);
+        }
+
+        await cpio.WriteFileAsync("init", Program, Encoding.ASCII.GetBytes(init), Token);
+        await cpio.FinishAsync(Token);
+    }
+
+    /// <summary>Waits for the shell: what is typed before somebody has opened the port is lost.</summary>
+    public Task AwaitShellAsync() => ReadUntilAsync("READY\r\n");
+
+    /// <summary>Types a command and gives what it wrote until it had ended.</summary>
+    public async Task<string> RunAsync(string command)
+    {
+        string mark = (++_count).ToString(CultureInfo.InvariantCulture);
+        await TypeAsync($"{command}; echo 'E''ND '{mark}");
+        string said = await ReadUntilAsync($"END {mark}\r\n");
+        return said.ReplaceLineEndings("\n");
+    }
+
+    /// <summary>Types a line.</summary>
+    public async Task TypeAsync(string line) => await _console.WriteAsync(Encoding.ASCII.GetBytes(line + "\n"), Token);
+
+    /// <summary>Reads the console until it says something; gives what came before.</summary>
+    public async Task<string> ReadUntilAsync(string words, TimeSpan? within = null)
+    {
+        using var time = new CancellationTokenSource(within ?? s_limit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, Token);
+        byte[] buffer = new byte[4096];
+        while (true)
+        {
+            string all = _seen.ToString();
+            int at = all.IndexOf(words, StringComparison.Ordinal);
+            if (at >= 0)
+            {
+                _seen.Remove(0, at + words.Length);
+                return all[..at];
+            }
+
+            int read;
+            try
+            {
+                read = await _console.ReadAsync(buffer, either.Token);
+            }
+            catch (OperationCanceledException) when (!Token.IsCancellationRequested)
+            {
+                throw new TimeoutException($"The console did not say '{words}'. It said: {all}");
+            }
+
+            if (read == 0)
+            {
+                throw new EndOfStreamException($"The guest ended before its console said '{words}'. It said: {all}");
+            }
+
+            _seen.Append(Encoding.UTF8.GetString(buffer, 0, read));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _console.DisposeAsync();
+        await guest.DisposeAsync();
+    }
+}
