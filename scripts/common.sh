@@ -6,7 +6,7 @@ declare -A package_of=(
     [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [gpgv]=gpgv [setpriv]=util-linux
     [keyring]=debian-archive-keyring [gcc]=gcc [libc-headers]=libc6-dev [gpg]=gnupg [dpkg-deb]=dpkg
     [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest [uefi-firmware]=ovmf
-    [zstd]=zstd [mke2fs]=e2fsprogs
+    [zstd]=zstd [mke2fs]=e2fsprogs [linux.uml]=user-mode-linux
 )
 
 say() { printf 'virtigo: %s\n' "$*" >&2; }

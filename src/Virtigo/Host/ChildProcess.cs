@@ -16,7 +16,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     private const int Cont = 18;
 
     // The end of our side of the pipe is the end of us: the only thing that is told to all processes of a group when their first is killed with us.
-    private const string Guard = "{ read -r end; kill -9 -- -$$; } </proc/$$/fd/0 >/dev/null 2>&1 & ";
+    private const string Guard = "{ read -r end; kill -9 -$$; } </proc/$$/fd/0 >/dev/null 2>&1 & ";
 
     private readonly Process _process;
     private readonly ByteTail _tail = new(TailLimit);

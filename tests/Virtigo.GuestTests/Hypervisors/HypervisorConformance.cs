@@ -79,7 +79,7 @@ public abstract class HypervisorConformance(KernelFixture fixture)
     [Fact]
     public async Task A_flood_on_the_console_is_read_whole_and_kept_within_its_limit()
     {
-        const int lines = 300_000;
+        const int lines = 60_000;
         string log = fixture.At(Hypervisor.Name + "-flood.log");
         await using TinyGuest guest = await StartAsync(await ConfigAsync("flood") with { Serials = [new GuestSerial(Console) { LogFile = log, LogLimit = 1000 }] });
         string said = await guest.RunAsync($"yes flood-of-words | head -n {lines}");

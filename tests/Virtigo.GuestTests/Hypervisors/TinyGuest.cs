@@ -56,7 +56,7 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
     public async Task<string> RunAsync(string command)
     {
         string mark = (++_count).ToString(CultureInfo.InvariantCulture);
-        await TypeAsync($"{command}; echo 'E''ND '{mark}");
+        await TypeAsync($"{command}\necho 'E''ND '{mark}");
         string said = await ReadUntilAsync($"END {mark}\r\n");
         return said.ReplaceLineEndings("\n");
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Uml;
 
