@@ -67,7 +67,7 @@ public sealed class UmlTests : IDisposable
         GuestConfig[] bad =
         [
             good with { Accelerator = Accelerator.Kvm }, good with { Cpus = 2 }, good with { CpuModel = "host" },
-            good with { Disks = [new GuestDisk("/d", DiskFormat.Raw) { Serial = "s" }] },
+            good with { Disks = [new GuestDisk(path, DiskFormat.Raw) { Serial = "s" }] },
             good with { Kernel = good.Kernel with { CommandLine = "a\nb" } }, good with { Kernel = good.Kernel with { CommandLine = new string('a', 2049) } },
             good with { Kernel = good.Kernel with { KernelPath = "/bin/sh" } },
         ];

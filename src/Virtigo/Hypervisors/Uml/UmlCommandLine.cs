@@ -86,8 +86,8 @@ internal static class UmlCommandLine
         UnixListener.CheckLength(AnswerSocket(config));
     }
 
-    // 'd': the file is the disk. Without it a guest that writes the header of a copy-on-write file into its disk is given any file of the host's at
-    // its next start.
+    // 'd': the file is the disk. Without it a guest that writes the header of a copy-on-write file into its disk is given any file of the host's when
+    // it boots again.
     private static string Disk(GuestDisk disk, int index) => Invariant($"ubd{index}{(disk.ReadOnly ? "r" : "")}d=disk{index}");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -20,6 +20,11 @@ internal static class UmlConfigCheck
         Expect(config, Encoding.UTF8.GetByteCount(line) <= UmlCommandLine.LongestArguments && !line.Any(char.IsControl),
             $"its kernel's command line has {Encoding.UTF8.GetByteCount(line)} bytes or more than one line",
             $"one line of at most {UmlCommandLine.LongestArguments}");
+        foreach (GuestDisk disk in config.Disks)
+        {
+            Expect(config, !IsLayer(disk.Path), $"its disk {disk.Path} begins as a layer of User-Mode Linux over another file", "a disk's bytes");
+        }
+
         if (!IsKernel(config.Kernel.KernelPath))
         {
             throw new VirtigoException(FailureKind.Usage,
@@ -55,6 +60,15 @@ internal static class UmlConfigCheck
         }
 
         return false;
+    }
+
+    // Even when told that the file is the disk, the kernel looks into such a beginning for the size, of a file of the host's that the guest chose.
+    private static bool IsLayer(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        Span<byte> magic = stackalloc byte[4];
+        return file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length
+            && (magic.SequenceEqual("OOOM"u8) || magic.SequenceEqual("MOOO"u8));
     }
 
     private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
