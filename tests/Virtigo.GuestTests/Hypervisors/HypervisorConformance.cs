@@ -94,7 +94,7 @@ public abstract class HypervisorConformance(KernelFixture fixture)
     {
         Require("agent");
         await using TinyGuest guest = await StartAsync(await ConfigAsync("agent") with { AgentChannel = true });
-        await guest.RunAsync($"(stty -F {Devices.Agent} raw -echo 2>/dev/null; exec 3<>{Devices.Agent}; while read line <&3; do echo \"[$line]\" >&3; done) &");
+        await guest.RunAsync($"exec 3<>{Devices.Agent}; stty raw -echo <&3 2>/dev/null; (while read line <&3; do echo \"[$line]\" >&3; done) &");
         Stream agent = guest.Guest.Agent!;
         foreach (string word in (string[])["first", "second"])
         {
