@@ -17,6 +17,7 @@ internal sealed class FramePump : IAsyncDisposable
     private readonly Socket _card;
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _running;
+    private int _disposals;
 
     /// <summary>Begins to carry.</summary>
     /// <param name="network">The stream to the network; disposed with the pump.</param>
@@ -52,9 +53,14 @@ internal sealed class FramePump : IAsyncDisposable
     /// <summary>Ends both sides.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _ending.CancelAsync();
+        if (Interlocked.Exchange(ref _disposals, 1) == 0)
+        {
+            await _ending.CancelAsync();
+            await _running;
+            _ending.Dispose();
+        }
+
         await _running;
-        _ending.Dispose();
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
