@@ -70,6 +70,7 @@ internal static class CommandLine
             CopyVerb.Make(options, host),
             StepsVerb.Make(options, host),
             StepsVerb.Screenshot(options, host),
+            SysRqVerb.Make(options, host),
             DownVerb.Power(options, host),
             DownVerb.Make(options, host),
             UpVerb.Keep(options, host),

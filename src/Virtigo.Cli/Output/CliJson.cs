@@ -23,7 +23,11 @@ internal sealed record LintLine(int Line, int Column, string Severity, string Me
 
 internal sealed record DoctorLine(string Name, string Verdict, string Detail, string? Mend);
 
-internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings);
+internal sealed record HypervisorLine(string Name, bool Usable, string? Version, string? Reason, string? Mend, IReadOnlyList<FeatureLine> Features);
+
+internal sealed record FeatureLine(string Name, bool Has, string? Reason);
+
+internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
 internal sealed record ImageLine(string Name, string Key, DateTimeOffset Created, long Bytes, long DiskBytes, string Path);
 

@@ -111,6 +111,12 @@ public sealed class ImageRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives the machine's kernel a SysRq command; what it answers is said on the console.</summary>
+    /// <param name="key">The command: a letter or a digit.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended.</exception>
+    public Task SysRqAsync(char key, CancellationToken cancellationToken) => _guest.SysRqAsync(ConsoleName, key, cancellationToken);
+
     /// <summary>Types a passphrase each time that the machine asks on its console for that of its disk, until it ends.</summary>
     /// <param name="passphrase">The passphrase.</param>
     /// <param name="cancellationToken">Ends it before.</param>

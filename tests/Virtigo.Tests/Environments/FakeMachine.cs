@@ -38,7 +38,11 @@ internal sealed class FakeMachine(string name, List<string> done) : IStepMachine
 
     public Task TypeAsync(string text, CancellationToken cancellationToken) => Do($"type {text}");
 
-    public Task SysRqAsync(string key, CancellationToken cancellationToken) => Do($"sysrq {key}");
+    public async Task<string> SysRqAsync(string key, CancellationToken cancellationToken)
+    {
+        await Do($"sysrq {key}");
+        return $"sysrq: {key}";
+    }
 
     public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => Do($"clock {moment.Year}");
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Environments.Steps;
@@ -176,8 +177,8 @@ internal sealed record SysRqStep : Step
         return new SysRqStep { Place = values.Place, Title = values.Title, Machines = [machine], Machine = machine, Key = key };
     }
 
-    public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
-        context.Target.Machine(Machine).SysRqAsync(Key, cancellationToken);
+    public override async Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
+        context.Output.Append(Encoding.UTF8.GetBytes(await context.Target.Machine(Machine).SysRqAsync(Key, cancellationToken) + "\n"), isError: false);
 }
 
 /// <summary>Stops so that a person can look around; goes on at once when there is none.</summary>

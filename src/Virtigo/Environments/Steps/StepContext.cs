@@ -64,8 +64,8 @@ internal interface IStepMachine
     /// <summary>Types a text.</summary>
     Task TypeAsync(string text, CancellationToken cancellationToken);
 
-    /// <summary>Gives its kernel a SysRq command, by key or name.</summary>
-    Task SysRqAsync(string key, CancellationToken cancellationToken);
+    /// <summary>Gives its kernel a SysRq command, by key or name; what the kernel said.</summary>
+    Task<string> SysRqAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Sets its clock.</summary>
     Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken);

@@ -78,7 +78,7 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 
         public Task TypeAsync(string text, CancellationToken cancellationToken) => machine.TypeAsync(text, cancellationToken);
 
-        public Task SysRqAsync(string key, CancellationToken cancellationToken) => machine.SysRqAsync(key, cancellationToken);
+        public Task<string> SysRqAsync(string key, CancellationToken cancellationToken) => machine.SysRqAsync(key, cancellationToken);
 
         public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => machine.SetClockAsync(moment, cancellationToken);
 
