@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Host;
 
@@ -15,15 +16,20 @@ internal sealed class DiskEdit : IAsyncDisposable
     private readonly ChildProcess _child;
     private readonly string _path;
     private readonly DirectoryInfo _folder;
+    private readonly FileLock _held;
+    private string _lockFile = "";
 
-    private DiskEdit(ChildProcess child, string path, DirectoryInfo folder)
-        => (_child, _path, _folder) = (child, path, folder);
+    private DiskEdit(ChildProcess child, string path, DirectoryInfo folder, FileLock held) =>
+        (_child, _path, _folder, _held) = (child, path, folder, held);
 
     /// <summary>Opens a disk for writing.</summary>
     /// <exception cref="VirtigoException">It is in use (<see cref="FailureKind.Usage"/>), or cannot be written (<see cref="FailureKind.Host"/>).</exception>
     public static async Task<DiskEdit> OpenAsync(string path, string format, CancellationToken cancellationToken)
     {
         path = Path.GetFullPath(path);
+
+        // QEMU's own lock lets two of these in; ours, of another kind, only one.
+        FileLock held = Lock(path, out string lockFile);
         DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-edit-");
         DiskEdit? edit = null;
         try
@@ -34,7 +40,7 @@ internal sealed class DiskEdit : IAsyncDisposable
                     PipeInput = true, PipeOutput = true, WorkingDirectory = folder.FullName,
                     Environment = new Dictionary<string, string> { ["LC_ALL"] = "C.UTF-8" },
                 }, cancellationToken);
-            edit = new DiskEdit(child, path, folder);
+            edit = new DiskEdit(child, path, folder, held) { _lockFile = lockFile };
             await edit.ReadToPromptAsync(cancellationToken);
             return edit;
         }
@@ -47,6 +53,7 @@ internal sealed class DiskEdit : IAsyncDisposable
             else
             {
                 folder.Delete(recursive: true);
+                held.Dispose();
             }
 
             throw;
@@ -83,7 +90,21 @@ internal sealed class DiskEdit : IAsyncDisposable
 
         await _child.DisposeAsync();
         _folder.Delete(recursive: true);
+        File.Delete(_lockFile);
+        _held.Dispose();
     }
+
+    /// <summary>A lock on a name made of the disk's: .NET itself locks every file that it reads, so the disk's own is taken.</summary>
+    private static FileLock Lock(string path, out string lockFile)
+    {
+        string real = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(real)))[..16];
+        lockFile = Path.Combine(Path.GetTempPath(), $"virtigo-edit-{Environment.UserName}-{name}.lock");
+        return FileLock.TryAcquire(lockFile) ?? throw InUse(path);
+    }
+
+    private static VirtigoException InUse(string path) =>
+        new(FailureKind.Usage, $"The disk {path} is in use by a running machine, or another program.", "Power it off first.");
 
     /// <summary>
     /// Gives one command and waits for the prompt that follows it: a second one that came with the first would wait in a buffer that is not polled.
@@ -119,7 +140,7 @@ internal sealed class DiskEdit : IAsyncDisposable
                 await _child.Exited.WaitAsync(cancellationToken);
                 string error = _child.ErrorTail.Trim();
                 throw error.Contains("lock", StringComparison.Ordinal)
-                    ? new VirtigoException(FailureKind.Usage, $"The disk {_path} is in use by a running machine, or another program.", "Power it off first.")
+                    ? InUse(_path)
                     : new VirtigoException(FailureKind.Host, $"The disk {_path} cannot be written: {error}", "Look at its permissions, and at the space that is free.");
             }
 
