@@ -20,12 +20,12 @@ public sealed class BootFuzzTests : IDisposable
     [Fact]
     public async Task However_a_disk_is_damaged_its_chain_is_told_or_the_damage_is()
     {
-        string disk = await _maker.DiskAsync("gpt", 512, (34, 2014, BootImageMaker.BiosBoot, null), (2048, 16384, BootImageMaker.Esp, null), (18432, 16384, "linux", _maker.Tree(grub: true)));
+        string disk = await _maker.DiskAsync("gpt", 512, (2048, 2048, BootImageMaker.BiosBoot, null), (4096, 16384, BootImageMaker.Esp, null), (20480, 16384, "linux", _maker.Tree(grub: true)));
         await BootLoader.InstallAsync(disk, null, Token);
         byte[] sound = await File.ReadAllBytesAsync(disk, Token);
 
         // Where the readers look: tables, the core's list of blocks, the FAT, the superblock and the first groups.
-        int[] places = [0, 400, 512, 1024, 34 * 512, (34 * 512) + 400, (34 * 512) + 520, 2048 * 512, (2048 * 512) + 512, (2048 + 40) * 512, (18432 * 512) + 1024, (18432 * 512) + 4096, (18432 * 512) + 70_000];
+        int[] places = [0, 400, 512, 1024, 2048 * 512, (2048 * 512) + 400, (2048 * 512) + 520, 4096 * 512, (4096 * 512) + 512, (4096 + 40) * 512, (20480 * 512) + 1024, (20480 * 512) + 4096, (20480 * 512) + 70_000];
         Gen.Int[0, places.Length - 1].Select(Gen.Int[0, 400], Gen.Byte.Array[1, 8]).Array[1, 6].Sample(
             damages =>
             {

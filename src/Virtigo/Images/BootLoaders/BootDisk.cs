@@ -1,5 +1,3 @@
-using Virtigo.Host;
-
 namespace Virtigo.Images;
 
 /// <summary>A file system on a disk, as a boot loader names it.</summary>

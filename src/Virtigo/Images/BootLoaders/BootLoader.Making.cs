@@ -1,5 +1,3 @@
-using Virtigo.Host;
-
 namespace Virtigo.Images;
 
 public static partial class BootLoader
@@ -12,7 +10,7 @@ public static partial class BootLoader
     private const string AllowedInArguments = " =,./:_+-@%";
 
     /// <summary>The firmwares that are meant: each that the disk has a place for.</summary>
-    private static IReadOnlyList<BootFirmware> For(BootDisk disk, BootFirmware asked)
+    private static BootFirmware[] For(BootDisk disk, BootFirmware asked)
     {
         if (asked != BootFirmware.Auto)
         {
