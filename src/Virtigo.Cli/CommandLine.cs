@@ -80,6 +80,7 @@ internal static class CommandLine
             LockVerbs.Bundle(options, host),
             LockVerbs.Unbundle(options, host),
             ImagesVerb.Make(options, host),
+            BootLoaderVerbs.Make(options, host),
             DoctorVerb.Make(options, host),
             InferVerb.Make(options, host),
             LintPreseedVerb.Make(options, host),

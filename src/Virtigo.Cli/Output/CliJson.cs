@@ -60,6 +60,11 @@ internal sealed record DiffReport(string Before, string After, bool Same, IReadO
 
 internal sealed record DifferenceLine(string Aspect, string Name, string? Before, string? After);
 
+/// <summary>A boot loader's chain and the disk it is on.</summary>
+internal sealed record BootReport(bool Boots, IReadOnlyList<string> Done, IReadOnlyList<BootLine> Chain, Images.BootLayout Layout);
+
+internal sealed record BootLine(string Firmware, string Link, string Verdict, string Text);
+
 /// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
 internal sealed record BuildLine(
     string Event, double At, string? Stage = null, double? Fraction = null, string? Detail = null, double? Took = null, double? Remaining = null)
@@ -160,6 +165,7 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(DiffReport))]
 [JsonSerializable(typeof(Images.ExtractedBoot))]
+[JsonSerializable(typeof(BootReport))]
 [JsonSerializable(typeof(BuildLine))]
 [JsonSerializable(typeof(BuildDoneLine))]
 [JsonSerializable(typeof(DryRunReport))]
