@@ -1,4 +1,3 @@
-using Virtigo.Hypervisors;
 using Virtigo.Images;
 using Xunit;
 

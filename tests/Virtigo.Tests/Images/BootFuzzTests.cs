@@ -49,12 +49,12 @@ public sealed class BootFuzzTests : IDisposable
     }
 
     [Fact]
-    public void A_FAT_of_any_bytes_is_read_to_an_end()
+    public async Task A_FAT_of_any_bytes_is_read_to_an_end()
     {
         string image = Path.Combine(_folder, "fat.img");
-        Tool.RunAsync("mkfs.vfat", ["-C", image, "1440"], Token).GetAwaiter().GetResult();
-        Tool.RunAsync("mmd", ["-i", image, "::/EFI"], Token).GetAwaiter().GetResult();
-        byte[] sound = File.ReadAllBytes(image);
+        await Tool.RunAsync("mkfs.vfat", ["-C", image, "1440"], Token);
+        await Tool.RunAsync("mmd", ["-i", image, "::/EFI"], Token);
+        byte[] sound = await File.ReadAllBytesAsync(image, Token);
         Gen.Int[0, 12_000].Select(Gen.Byte.Array[1, 6]).Array[1, 6].Sample(
             damages =>
             {

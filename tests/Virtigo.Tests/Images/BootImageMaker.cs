@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using Virtigo.Host;
-using Virtigo.Images;
 using Xunit;
 
 namespace Virtigo.Tests.Images;
