@@ -64,8 +64,8 @@ internal static partial class SpecKeys
                         "of " + string.Join(", ", DebianDisk.MountOptions.Select(option => $"`{option}`")), "options: [nodev, nosuid]"),
                 ], 20, ["size"]),
                 "Its partitions, in a GPT.", "none: the disk is empty", "at most 20", "partitions: [{size: rest, path: /srv}]"),
-        ], 8, ["name", "size"]),
-        "Further disks of the machine. It boots from the first.", "none", "at most 8", "disks: [{name: data, size: 4GiB, partitions: [{size: rest, path: /srv}]}]");
+        ], Hypervisors.Qemu.QemuCommandLine.MaxDevices - 1, ["name", "size"]),
+        "Further disks of the machine. It boots from the first.", "none", "at most 7", "disks: [{name: data, size: 4GiB, partitions: [{size: rest, path: /srv}]}]");
 
     private static TextType FileSystem() => TextType.OneOf("ext4", "xfs", "btrfs");
 }
