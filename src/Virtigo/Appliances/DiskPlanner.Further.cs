@@ -76,7 +76,7 @@ internal static partial class DiskPlanner
         return [.. written.Select(size => size.On(diskMiB) ?? freeMiB - said)];
     }
 
-    private static IReadOnlyList<FurtherDisk> FurtherDisks(IReadOnlyList<SettingValues> disks, DebianDisk first)
+    private static FurtherDisk[] FurtherDisks(IReadOnlyList<SettingValues> disks, DebianDisk first)
     {
         const string name = "disk.disks[].name";
         if (disks.GroupBy(disk => disk.Text(name)!).FirstOrDefault(names => names.Count() > 1) is { } twice)
