@@ -63,6 +63,8 @@ public sealed class ImageRun : IAsyncDisposable
             sockets = SocketFolder.Create(paths);
             string overlay = Path.Combine(work.Path, "overlay.qcow2");
             await ImageStore.CreateOverlayAsync(image, overlay, cancellationToken);
+            string folder = work.Path;
+            IReadOnlyList<GuestDisk> further = await ImageStore.OverlayFurtherAsync(image, name => Path.Combine(folder, $"overlay-{name}.qcow2"), cancellationToken);
             IGuest guest = await hypervisor.StartAsync(
                 new GuestConfig
                 {
@@ -74,7 +76,7 @@ public sealed class ImageRun : IAsyncDisposable
                     Accelerator = options.Accelerator == Accelerator.Auto ? AcceleratorOf(image.Manifest) : options.Accelerator,
                     AgentChannel = true,
                     RestartOnReset = true,
-                    Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                    Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. further],
                     Serials = [new GuestSerial(ConsoleName)],
                 },
                 cancellationToken);

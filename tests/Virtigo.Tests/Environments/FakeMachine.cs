@@ -50,7 +50,7 @@ internal sealed class FakeMachine(string name, List<string> done) : IStepMachine
 
     public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => Do($"skew {partsPerMillion}");
 
-    public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) => Do($"disk {disk} {fault.Kind}");
+    public Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken) => Do($"disk {disk} {fault.Kind}");
 
     private Task Do(string what)
     {

@@ -16,9 +16,19 @@ internal sealed record DiskStep : Step
 
     public required string Machine { get; init; }
 
-    public required int Disk { get; init; }
+    /// <summary>The disk's name, or its number from 0.</summary>
+    public required string Disk { get; init; }
 
     public required DiskFault Fault { get; init; }
+
+    /// <summary>Checks how a disk is named.</summary>
+    public static string? CheckDisk(string value)
+    {
+        const int most = 25;
+        return value == Images.ImageManifest.FirstDiskName || Appliances.ValueChecks.DiskName(value) is null
+            || (int.TryParse(value, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number) && number <= most) ? null
+            : "is no disk: expected the name of one, or a number from 0 to 25";
+    }
 
     public static Step? Read(StepValues values)
     {
@@ -48,7 +58,7 @@ internal sealed record DiskStep : Step
             Title = values.Title,
             Machines = [machine],
             Machine = machine,
-            Disk = values.Value<int>("disk") ?? 0,
+            Disk = values.Text("disk") ?? "0",
             Fault = new DiskFault(fault switch
             {
                 "error" => DiskFaultKind.Error,

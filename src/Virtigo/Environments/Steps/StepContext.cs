@@ -77,7 +77,7 @@ internal interface IStepMachine
     Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken);
 
     /// <summary>Sets the fault of a disk, counted from 0.</summary>
-    Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken);
+    Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken);
 }
 
 /// <summary>What a step runs with.</summary>

@@ -86,7 +86,7 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 
         public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => machine.SkewClockAsync(partsPerMillion, cancellationToken);
 
-        public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
-            machine.SetDiskFaultAsync(disk, fault, cancellationToken);
+        public Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken) =>
+            machine.SetDiskFaultAsync(machine.DiskNumber(disk), fault, cancellationToken);
     }
 }
