@@ -4,7 +4,6 @@ using System.Xml.Linq;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
-using Virtigo.Tests.Installers;
 using Xunit;
 using DiskFormat = Virtigo.Images.DiskFormat;
 

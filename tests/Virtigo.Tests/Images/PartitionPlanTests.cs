@@ -1,4 +1,3 @@
-using System.Globalization;
 using CsCheck;
 using Virtigo.Host;
 using Virtigo.Images;
@@ -37,7 +36,10 @@ public sealed class PartitionPlanTests : IDisposable
             Partition[] expected = [.. sizes.Select((size, index) =>
             {
                 start += size;
-                return new Partition(index + 1, (start - size) << 20, (long)size << 20);
+                return new Partition(index + 1, (start - size) << 20, (long)size << 20)
+                {
+                    Type = size % 3 == 0 ? "0657fd6d-a4ab-43c4-84e5-0933c84b4f4f" : "0fc63daf-8483-4772-8e79-3d69d8477de4",
+                };
             })];
             Assert.Equal(expected, Read(path));
             File.Delete(path);
