@@ -6,7 +6,8 @@ declare -A package_of=(
     [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [gpgv]=gpgv [setpriv]=util-linux
     [keyring]=debian-archive-keyring [gcc]=gcc [libc-headers]=libc6-dev [gpg]=gnupg [dpkg-deb]=dpkg
     [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest [uefi-firmware]=ovmf
-    [zstd]=zstd [mke2fs]=e2fsprogs [linux.uml]=user-mode-linux
+    [zstd]=zstd [mke2fs]=e2fsprogs [grub-mkimage]=grub-common [grub-bios]=grub-pc-bin [grub-uefi]=grub-efi-amd64-bin [mcopy]=mtools
+    [sfdisk]=fdisk [mkfs.vfat]=dosfstools [mkfs.xfs]=xfsprogs [mkfs.btrfs]=btrfs-progs [linux.uml]=user-mode-linux
 )
 
 say() { printf 'virtigo: %s\n' "$*" >&2; }
@@ -15,6 +16,8 @@ have() {
     case $1 in
         keyring) [[ -r /usr/share/keyrings/debian-archive-keyring.gpg || -r /usr/share/keyrings/debian-archive-keyring.pgp ]] ;;
         uefi-firmware) compgen -G '/usr/share/qemu/firmware/*.json' >/dev/null ;;
+        grub-bios) [[ -e /usr/lib/grub/i386-pc/normal.mod ]] ;;
+        grub-uefi) [[ -e /usr/lib/grub/x86_64-efi/normal.mod ]] ;;
         libc-headers) [[ -e /usr/include/stdio.h ]] ;;
         dotnet) command -v dotnet >/dev/null && [[ $(dotnet --list-sdks 2>/dev/null) == *10.* ]] ;;
         *) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]] ;;

@@ -1,6 +1,7 @@
 using Virtigo.Environments;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
+using Virtigo.Machines;
 using Xunit;
 
 namespace Virtigo.GuestTests;
@@ -31,7 +32,18 @@ public sealed class DiskLayoutTests(Lab lab) : IDisposable
               swap: 512MiB
               mounts:
                 - {path: /home, size: 1GiB, filesystem: btrfs}
-                - {path: /var/log, size: 1GiB, filesystem: ext4}
+                - {path: /var/log, size: 10%, filesystem: ext4}
+              disks:
+                - name: data
+                  size: 2GiB
+                  partitions:
+                    - {path: /srv/deep, size: 30%, filesystem: xfs, options: noatime}
+                    - {size: 128MiB, filesystem: swap}
+                    - {path: /srv, size: rest}
+                - {name: spare, size: 64MiB}
+            files:
+              - {content: "on the second disk\n", to: /srv/note}
+            run: "echo ran > /srv/deep/ran"
             """, Cancel);
         using (IDisposable place = await lab.PlaceAsync())
         {
@@ -41,22 +53,57 @@ public sealed class DiskLayoutTests(Lab lab) : IDisposable
 
         StoredImage image = new ImageStore(lab.Paths).Find("disks");
         Assert.Equal("uefi", image.Manifest.Firmware);
-        await using BootedCopy machine = await lab.BootAsync(image.DiskPath, firmware: FirmwareKind.Uefi);
+        Assert.Equal(["data", "spare"], image.Manifest.FurtherDisks.Select(disk => disk.Name));
+        string file = Path.Combine(_folder.FullName, "machines.yml");
+        await File.WriteAllTextAsync(file, "machines: {disks: {appliance: disks.yml}}\n", Cancel);
+        using IDisposable places = await lab.AllPlacesAsync();
+        using EnvironmentSnapshot ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: Cancel);
+        await using (VirtualEnvironment fork = await ready.ForkAsync(Cancel))
+        {
+            await LayoutIsAsAskedForAsync(fork["disks"]);
+            await FurtherDisksAreAsAskedForAsync(fork["disks"]);
+        }
+
+        await using VirtualEnvironment other = await ready.ForkAsync(Cancel);
+        Assert.Equal("on the second disk", (await other["disks"].RunAsync("cat /srv/note", Cancel)).TrimEnd());
+        Assert.Equal("0", (await other["disks"].RunAsync("head -c 1048576 /dev/disk/by-id/virtio-spare | tr -d '\\0' | wc -c", Cancel)).Trim());
+    }
+
+    private static async Task FurtherDisksAreAsAskedForAsync(Machine machine)
+    {
+        Assert.Equal("""
+            /srv ext4 /dev/vdb3
+            /srv/deep xfs /dev/vdb1
+            """, (await machine.RunAsync("for p in /srv /srv/deep; do findmnt -rno TARGET,FSTYPE,SOURCE $p; done", Cancel)).TrimEnd());
+        Assert.Contains("noatime", await machine.RunAsync("findmnt -nro OPTIONS /srv/deep", Cancel), StringComparison.Ordinal);
+        Assert.Equal("ran\n", await machine.RunAsync("cat /srv/deep/ran", Cancel));
+        Assert.Equal("3", (await machine.RunAsync("grep -cE '^UUID=[0-9a-f-]{36} (/srv|/srv/deep|none swap sw)' /etc/fstab", Cancel)).Trim());
+        await machine.RunAsync("findmnt --verify && sfdisk --verify /dev/disk/by-id/virtio-data", Cancel);
+        await machine.RunAsync("echo changed > /srv/note && dd if=/dev/urandom of=/dev/disk/by-id/virtio-spare bs=1M count=1 oflag=direct", Cancel);
+        await machine.SetDiskFaultAsync(machine.DiskNumber("spare"), new DiskFault(DiskFaultKind.Error), Cancel);
+        Assert.NotEqual(0, (await machine.ExecuteAsync("dd if=/dev/urandom of=/dev/disk/by-id/virtio-spare bs=1M count=1 oflag=direct", Cancel)).ExitCode);
+        await machine.RunAsync("dd if=/dev/zero of=/srv/whole bs=1M count=1 oflag=direct", Cancel);
+    }
+
+    private static async Task LayoutIsAsAskedForAsync(Machine machine)
+    {
         Assert.Equal("""
             / xfs /dev/mapper/system-root
             /boot ext4 /dev/vda2
             /boot/efi vfat /dev/vda1
             /home btrfs /dev/mapper/system-home
             /var/log ext4 /dev/mapper/system-var--log
-            """, await machine.ShellAsync("for p in / /boot /boot/efi /home /var/log; do findmnt -rno TARGET,FSTYPE,SOURCE $p; done", Cancel));
-        Assert.Equal("512M", await machine.ShellAsync("swapon --show=SIZE --noheadings", Cancel));
+            """, await ShellAsync(machine, "for p in / /boot /boot/efi /home /var/log; do findmnt -rno TARGET,FSTYPE,SOURCE $p; done"));
+        Assert.Equal("128M\n512M", await ShellAsync(machine, "swapon --show=SIZE --noheadings | tr -d ' ' | sort"));
         Assert.Equal("""
             /boot/efi/EFI/BOOT/BOOTX64.EFI
             /boot/efi/EFI/debian/grubx64.efi
             /boot/efi/EFI/debian/shimx64.efi
-            """, await machine.ShellAsync("find /boot/efi -iname 'BOOTX64.EFI' -o -name 'shimx64.efi' -o -path '*debian/grubx64.efi' | sort", Cancel));
-        Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
+            """, await ShellAsync(machine, "find /boot/efi -iname 'BOOTX64.EFI' -o -name 'shimx64.efi' -o -path '*debian/grubx64.efi' | sort"));
+        Assert.Equal("", await ShellAsync(machine, "systemctl list-units --failed --plain --no-legend"));
     }
+
+    private static async Task<string> ShellAsync(Machine machine, string command) => (await machine.RunAsync(command, Cancel)).TrimEnd();
 
     [Fact]
     public async Task An_encrypted_disk_opens_with_its_passphrase_which_is_nowhere_and_grows_with_the_machines_disk()

@@ -176,6 +176,8 @@ public sealed class MachineTests(EnvironmentFixture fixture)
         await server.WaitForCommandAsync("grep -q 'Who-is it_42' /dev/vcs1", null, Cancel);
         await server.SendKeysAsync("ctrl-c", Cancel);
         Assert.Contains("sysrq: ", await server.SysRqAsync("h", Cancel), StringComparison.Ordinal);
+        await server.RunAsync("dmesg --console-level 7", Cancel);
+        Assert.Contains("Mem-Info", await server.SysRqAsync("memory", Cancel), StringComparison.Ordinal);
 
         await server.SetClockAsync(new DateTimeOffset(2031, 5, 6, 7, 8, 9, TimeSpan.Zero), Cancel);
         Assert.StartsWith("2031-05-06 07:0", await server.RunAsync("date -u '+%F %T'", Cancel), StringComparison.Ordinal);

@@ -18,10 +18,10 @@ internal static class CallBridge
     /// <summary>Carries bytes both ways until the other side ends.</summary>
     /// <param name="call">The other side; not disposed.</param>
     /// <param name="raw">This terminal is the program's: keys go on as they are, and changes of its size too.</param>
-    /// <param name="escape">A key that leaves; null: none does.</param>
+    /// <param name="sysRq">The other side is a console: <see cref="ConsoleKeys"/> leave it, and give this SysRq commands. Null: every key is the program's.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The exit code; null: the person left.</returns>
-    public static async Task<int?> RunAsync(GuestCall call, bool raw, byte? escape, CancellationToken cancellationToken)
+    public static async Task<int?> RunAsync(GuestCall call, bool raw, Func<char, CancellationToken, Task>? sysRq, CancellationToken cancellationToken)
     {
         using var left = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var standardInput = new SafeFileHandle(0, ownsHandle: false);
@@ -34,7 +34,7 @@ internal static class CallBridge
         using (raw ? FollowSize(call, left.Token) : null)
         {
             // A read of a terminal cannot be cancelled: it has a task of its own, which is left behind.
-            _ = Task.Run(() => TypeAsync(typed, call, escape, left), CancellationToken.None);
+            _ = Task.Run(() => TypeAsync(typed, call, sysRq, left), CancellationToken.None);
             try
             {
                 return await call.RunAsync(output, error, left.Token);
@@ -86,19 +86,28 @@ internal static class CallBridge
         }
     }
 
-    private static async Task TypeAsync(Stream typed, GuestCall call, byte? escape, CancellationTokenSource left)
+    private static async Task TypeAsync(Stream typed, GuestCall call, Func<char, CancellationToken, Task>? sysRq, CancellationTokenSource left)
     {
+        var keys = new ConsoleKeys();
         byte[] buffer = new byte[Piece];
         try
         {
             for (int read; (read = await typed.ReadAsync(buffer, left.Token)) > 0;)
             {
-                int end = escape is { } key ? buffer.AsSpan(0, read).IndexOf(key) : -1;
-                await call.WriteAsync(buffer.AsMemory(0, end < 0 ? read : end), left.Token);
-                if (end >= 0)
+                ReadOnlyMemory<byte> all = buffer.AsMemory(0, read);
+                foreach (TypedPart part in sysRq is null ? [new TypedPart(all, null, false)] : keys.Split(all))
                 {
-                    await left.CancelAsync();
-                    return;
+                    await call.WriteAsync(part.Plain, left.Token);
+                    if (part.SysRq is { } key)
+                    {
+                        await sysRq!(key, left.Token);
+                    }
+
+                    if (part.Leaves)
+                    {
+                        await left.CancelAsync();
+                        return;
+                    }
                 }
             }
 

@@ -23,7 +23,11 @@ internal sealed record LintLine(int Line, int Column, string Severity, string Me
 
 internal sealed record DoctorLine(string Name, string Verdict, string Detail, string? Mend);
 
-internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings);
+internal sealed record HypervisorLine(string Name, bool Usable, string? Version, string? Reason, string? Mend, IReadOnlyList<FeatureLine> Features);
+
+internal sealed record FeatureLine(string Name, bool Has, string? Reason);
+
+internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
 internal sealed record ImageLine(string Name, string Key, DateTimeOffset Created, long Bytes, long DiskBytes, string Path);
 
@@ -55,6 +59,11 @@ internal sealed record VerifyReport(string Name, string Key, bool Intact, string
 internal sealed record DiffReport(string Before, string After, bool Same, IReadOnlyList<DifferenceLine> Differences, IReadOnlyList<string> NotCompared);
 
 internal sealed record DifferenceLine(string Aspect, string Name, string? Before, string? After);
+
+/// <summary>A boot loader's chain and the disk it is on.</summary>
+internal sealed record BootReport(bool Boots, IReadOnlyList<string> Done, IReadOnlyList<BootLine> Chain, Images.BootLayout Layout);
+
+internal sealed record BootLine(string Firmware, string Link, string Verdict, string Text);
 
 /// <summary>One event of a build; times in seconds, fractions from 0 to 1.</summary>
 internal sealed record BuildLine(
@@ -156,6 +165,7 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(VerifyReport))]
 [JsonSerializable(typeof(DiffReport))]
 [JsonSerializable(typeof(Images.ExtractedBoot))]
+[JsonSerializable(typeof(BootReport))]
 [JsonSerializable(typeof(BuildLine))]
 [JsonSerializable(typeof(BuildDoneLine))]
 [JsonSerializable(typeof(DryRunReport))]

@@ -8,13 +8,12 @@ namespace Virtigo.Cli.Verbs;
 /// <summary><c>virtigo console</c> and <c>virtigo logs</c>: what a machine says.</summary>
 internal static class ConsoleVerb
 {
-    private const byte Escape = 0x1d;
     private const int MostLines = 100_000;
 
     public static Verb Console(GlobalOptions options, CliHost host)
     {
         Argument<string> machine = KeptTargets.Machine(host);
-        var verb = new Verb("console", "Use the serial console of a machine that is up; Ctrl-] leaves, and the machine goes on",
+        var verb = new Verb("console", "Use the serial console of a machine that is up; Ctrl-] leaves, Ctrl-^ and a key is a SysRq command",
             "virtigo console server")
         {
             machine,
@@ -23,8 +22,8 @@ internal static class ConsoleVerb
         {
             (RunningEnvironment environment, string name) = await KeptTargets.FindAsync(run, run.Value(machine)!, cancellationToken);
             await using GuestCall call = await environment.OpenConsoleAsync(name, cancellationToken);
-            run.People($"The console of {name}. Ctrl-] leaves.");
-            bool left = await CallBridge.RunAsync(call, CallBridge.OnTerminal, Escape, cancellationToken) is null;
+            run.People($"The console of {name}. Ctrl-] leaves, Ctrl-^ and a key is a SysRq command.");
+            bool left = await CallBridge.RunAsync(call, CallBridge.OnTerminal, (key, token) => SysRqVerb.GiveAsync(run, environment, name, key, token), cancellationToken) is null;
             run.People(left ? "" : $"\n{name} is off.");
             return 0;
         });

@@ -10,25 +10,26 @@ internal static class DoctorVerb
 {
     public static Verb Make(GlobalOptions options, CliHost host)
     {
-        var verb = new Verb("doctor", "Look at what a build needs of this host; exit code 3 when something is missing",
+        var verb = new Verb("doctor", "Look at what a build needs of this host, and what each hypervisor here can do; exit code 3 when something is missing",
             "virtigo doctor",
+            "virtigo doctor --json | jq -r '.hypervisors[] | select(.usable) | .name'",
             "virtigo doctor --json | jq -r '.findings[] | select(.mend) | .mend'   # only the commands that mend");
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             var knowledge = new DoctorKnowledge { Mirror = token => HostPlanning.DescribeMirrorAsync(HostPlanning.On(run.Host.Paths, options.Archives(run)), token) };
             IReadOnlyList<HostFinding> findings = await new Doctor(run.Host.Paths, knowledge).RunAsync(cancellationToken);
-            Write(run, findings);
+            Write(run, findings, await HypervisorMatrix.LookAsync(run.Host.Paths, cancellationToken));
             return findings.Any(finding => finding.Verdict == HostVerdict.Missing) ? (int)FailureKind.Host : 0;
         });
         return verb;
     }
 
-    private static void Write(Invocation run, IReadOnlyList<HostFinding> findings)
+    private static void Write(Invocation run, IReadOnlyList<HostFinding> findings, HypervisorMatrix matrix)
     {
         if (run.Mode.Json)
         {
             var report = new DoctorReport(findings.All(finding => finding.Verdict != HostVerdict.Missing),
-                [.. findings.Select(found => new DoctorLine(found.Name, found.Verdict.ToString().ToLowerInvariant(), found.Detail, found.Mend))]);
+                [.. findings.Select(found => new DoctorLine(found.Name, found.Verdict.ToString().ToLowerInvariant(), found.Detail, found.Mend))], matrix.Json());
             run.Data(JsonSerializer.Serialize(report, CliJson.Indented.DoctorReport));
             return;
         }
@@ -41,6 +42,12 @@ internal static class DoctorVerb
             {
                 run.Data($"      {new string(' ', width)}-> {mend}");
             }
+        }
+
+        run.Data("");
+        foreach (string line in matrix.Text())
+        {
+            run.Data(line);
         }
     }
 

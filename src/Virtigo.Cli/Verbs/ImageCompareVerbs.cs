@@ -110,7 +110,7 @@ internal static class ImageCompareVerbs
     private static void Tell(Invocation run, StoredImage image, ImageCheck check)
     {
         string name = $"{image.Name} {ImagesVerb.Short(image.Key)}";
-        run.People(check.Disk.IsIntact ? $"{name}: the disk is what was sealed" : $"{name}: the disk was changed; its SHA-256 is {check.Disk.Actual}");
+        run.People(check.Disk.IsIntact ? $"{name}: the disk is what was sealed" : $"{name}: the disk {(check.Disk.Disk == ImageManifest.FirstDiskName ? "" : check.Disk.Disk + " ")}was changed; its SHA-256 is {check.Disk.Actual}");
         foreach (ImageDifference found in check.Packages ?? [])
         {
             run.Data(Shown(found));

@@ -19,6 +19,7 @@ internal static class ImageExportVerb
         format.AcceptOnlyFromAmong([.. DiskFormats.Names]);
         Option<bool> compress = new("--compress") { Description = "Make the qcow2 file smaller, and slower to read" };
         Option<string?> size = new("--disk-size") { Description = "The size of the exported disk, such as 40GiB [default: the image's]", HelpName = "size" };
+        Option<string?> disk = new("--disk") { Description = "Which disk of an image that has several; system is the first", HelpName = "name" };
         Option<bool> force = new("--force") { Description = "Replace the file if there is one" };
         Option<bool> sums = new("--sums") { Description = "Note the file's SHA-256 in SHA256SUMS beside it" };
         Option<string?> sign = new("--sign")
@@ -32,9 +33,10 @@ internal static class ImageExportVerb
             "virtigo images export web web.raw.zst                 # or .raw.xz: compressed",
             "virtigo images export web /mnt/web.img --format raw",
             "virtigo images export web web.qcow2 --disk-size 40GiB # for an appliance with disk: {grow: true}",
+            "virtigo images export web web-data.qcow2 --disk data  # of several disks, the one named data",
             "virtigo images export web web.qcow2 --sign \"gpg --detach-sign --armor\"")
         {
-            which, file, format, compress, size, force, sums, sign,
+            which, file, format, compress, size, disk, force, sums, sign,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -46,6 +48,7 @@ internal static class ImageExportVerb
                 Format = (run.Value(format) is { } name ? DiskFormats.Named(name) : DiskFormats.ForFile(path)) ?? DiskFormat.Qcow2,
                 Compress = run.Value(compress),
                 DiskBytes = run.Value(size) is { } bytes ? Appliances.BuildOptions.ReadSize(bytes, "--disk-size 40GiB") : null,
+                Disk = run.Value(disk),
                 Force = run.Value(force),
                 Sums = run.Value(sums),
                 SignCommand = run.Value(sign),

@@ -60,6 +60,7 @@ internal static class ImageShowVerb
         ["key", image.Key],
         ["file", image.DiskPath],
         ["size", $"{Words.Size(ImageStore.AllocatedBytes(image))} of {Words.Size(manifest.Disk.VirtualBytes)}"],
+        .. manifest.FurtherDisks.Zip(image.FurtherDiskPaths).Select(disk => (IReadOnlyList<string>)["disk " + disk.First.Name, $"{disk.Second}, {Words.Size(disk.First.Disk.VirtualBytes)}"]),
         ["created", manifest.Created.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)],
         ["made by", $"Virtigo {manifest.ToolVersion}, installer {manifest.Installer.Version}"],
         ["ran on", $"{manifest.Hypervisor.Name} {manifest.Hypervisor.Version}, {manifest.Hypervisor.Accelerator}"],

@@ -66,6 +66,11 @@ internal static class InferVerb
         var store = new ImageStore(run.Host.Paths);
         StoredImage image = store.Find(from);
         using ImageLease lease = await store.LeaseAsync(image, cancellationToken);
+        if (image.Manifest.FurtherDisks is { Count: > 0 } further)
+        {
+            run.People($"Only the first disk of {image.Name} is read; its further disks are not: {string.Join(", ", further.Select(disk => disk.Name))}");
+        }
+
         return await InferredSpec.OfDiskAsync(image.DiskPath, how, cancellationToken);
     }
 

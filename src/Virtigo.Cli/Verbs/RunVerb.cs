@@ -20,7 +20,7 @@ internal static class RunVerb
         Option<string> accelerator = Accelerators.Option();
         Option<int?> cpus = new("--cpus") { Description = "How many virtual CPUs [default: 1]", HelpName = "count" };
         Option<bool> root = new("--root") { Description = "Log the console in as root, in this copy only" };
-        var verb = new Verb("run", "Boot a throw-away copy of an image, its serial console on this terminal; Ctrl-] leaves and destroys it",
+        var verb = new Verb("run", "Boot a throw-away copy of an image, its serial console on this terminal; Ctrl-] leaves and destroys it, Ctrl-^ and a key is a SysRq command",
             "virtigo run web                    # Ctrl-] to leave",
             "virtigo run web --root             # logged in as root as soon as it is up",
             "virtigo run web < /dev/null        # only look at it boot")
@@ -77,7 +77,7 @@ internal static class RunVerb
         {
             Task rooted = asRoot ? LogRootInAsync(run, machine, size, stop.Token) : Task.CompletedTask;
             left = await ConsoleBridge.RunAsync(
-                machine.Console, typed, Console.OpenStandardOutput(), machine.Exited, cancellationToken);
+                machine.Console, typed, Console.OpenStandardOutput(), machine.SysRqAsync, machine.Exited, cancellationToken);
             await stop.CancelAsync();
             await rooted;
         }

@@ -33,7 +33,7 @@ internal static class ShellVerb
             bool terminal = CallBridge.OnTerminal;
             var how = new CommandOptions { User = run.Value(user), Terminal = terminal ? OwnTerminal(host) : null };
             await using GuestCall call = await environment.StartAsync(name, Arguments(words), how, cancellationToken);
-            return await CallBridge.RunAsync(call, terminal, escape: null, cancellationToken) ?? 0;
+            return await CallBridge.RunAsync(call, terminal, sysRq: null, cancellationToken) ?? 0;
         });
         return verb;
     }

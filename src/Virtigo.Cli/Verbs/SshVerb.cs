@@ -67,7 +67,7 @@ internal static class SshVerb
                 (false, { } number) => await environment.ConnectAsync(name, number, cancellationToken),
                 _ => throw new VirtigoException(FailureKind.Usage, "To what is to be connected?", "Give either --ssh or --port."),
             };
-            return await CallBridge.RunAsync(call, raw: false, escape: null, cancellationToken) ?? 0;
+            return await CallBridge.RunAsync(call, raw: false, sysRq: null, cancellationToken) ?? 0;
         });
         return verb;
     }

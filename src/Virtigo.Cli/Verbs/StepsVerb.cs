@@ -107,7 +107,8 @@ internal static class StepsVerb
         }
     }
 
-    private static async Task<int> RunAsync(
+    /// <summary>Carries steps out, shows what they say, and gives the exit code.</summary>
+    public static async Task<int> RunAsync(
         Invocation run, RunningEnvironment environment, IReadOnlyList<StepText> texts, string folder, CancellationToken cancellationToken)
     {
         IReadOnlyList<StepCallResult> results;

@@ -26,7 +26,7 @@ internal sealed partial class ApplianceBuild(
     public async Task<StoredImage> RunAsync(CancellationToken cancellationToken)
     {
         // More than its disk can hold nothing can make of what it fetches.
-        using var limits = new BuildLimits(options with { TrafficLimit = options.TrafficLimit ?? plan.DiskBytes.Value }, clock, cancellationToken);
+        using var limits = new BuildLimits(options with { TrafficLimit = options.TrafficLimit ?? plan.AllDiskBytes }, clock, cancellationToken);
         try
         {
             return await RunAsync(limits, limits.Token);
@@ -83,6 +83,7 @@ internal sealed partial class ApplianceBuild(
         {
             Folder = draft.Directory,
             DiskPath = draft.DiskPath,
+            FurtherDiskPath = draft.FurtherDiskPath,
             Sockets = sockets,
             Accelerator = Chosen,
             Speed = _accelerator!.Speed,
@@ -115,6 +116,14 @@ internal sealed partial class ApplianceBuild(
     {
         string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
         await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
+        var further = new List<GuestDisk>();
+        foreach (FurtherDisk disk in plan.Disk.Value.Further)
+        {
+            string copy = Path.Combine(draft.Directory, $"boot-test-{disk.Name}.qcow2");
+            await QemuImage.CreateOverlayAsync(draft.FurtherDiskPath(disk.Name), copy, cancellationToken);
+            further.Add(new GuestDisk(copy, DiskFormat.Qcow2) { Unsafe = true, Serial = disk.Name });
+        }
+
         BootReport report = await new BootTest(hypervisor, clock).RunAsync(
             new GuestConfig
             {
@@ -125,11 +134,15 @@ internal sealed partial class ApplianceBuild(
                 MemoryMiB = plan.MemoryMiB.Value,
                 Accelerator = Chosen,
                 AgentChannel = true,
-                Disks = [new GuestDisk(overlay, DiskFormat.Qcow2) { Unsafe = true }],
+                Disks = [new GuestDisk(overlay, DiskFormat.Qcow2) { Unsafe = true }, .. further],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(draft.Directory, BootLogName) }],
             },
             _accelerator!.Speed, plan.Disk.Value.Passphrase, cancellationToken);
-        File.Delete(overlay);
+        foreach (string copy in further.Select(disk => disk.Path).Append(overlay))
+        {
+            File.Delete(copy);
+        }
+
         return report;
     }
 
@@ -178,6 +191,7 @@ internal sealed partial class ApplianceBuild(
                         .Select(record => new ImageMaterial(record.Url, record.Sha256!, record.Size, record.Verified)),
                 ],
                 Disk = await draft.MeasureDiskAsync(cancellationToken),
+                FurtherDisks = await MeasureFurtherAsync(cancellationToken),
                 Firmware = Firmwares.NameOf(plan.Disk.Value.Firmware),
                 NetworkCards = plan.Target.Choices.Network.Interfaces is { Count: > 0 } cards ? [.. cards.Select(card => new ImageNetworkCard(card.Mac))] : [new(null)],
                 Timings = [.. log.Timings],
@@ -185,6 +199,17 @@ internal sealed partial class ApplianceBuild(
                 Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),
             },
             cancellationToken);
+
+    private async Task<IReadOnlyList<ImageFurtherDisk>> MeasureFurtherAsync(CancellationToken cancellationToken)
+    {
+        var measured = new List<ImageFurtherDisk>();
+        foreach (FurtherDisk disk in plan.Disk.Value.Further)
+        {
+            measured.Add(await draft.MeasureFurtherDiskAsync(disk.Name, cancellationToken));
+        }
+
+        return measured;
+    }
 
     private static string ToolVersion =>
         typeof(ApplianceBuild).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";

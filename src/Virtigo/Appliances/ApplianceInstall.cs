@@ -33,6 +33,9 @@ internal sealed class ApplianceInstall(
     /// <summary>The disk to make.</summary>
     public required string DiskPath { get; init; }
 
+    /// <summary>Where each further disk is to be made, by its name.</summary>
+    public required Func<string, string> FurtherDiskPath { get; init; }
+
     /// <summary>A folder with a short path, for sockets.</summary>
     public required string Sockets { get; init; }
 
@@ -76,7 +79,7 @@ internal sealed class ApplianceInstall(
     {
         log.Note($"Installs from the beginning, and saves no installer for others: {reason}.");
         await WatchFromAsync(InstallStage.Components, cancellationToken);
-        await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+        await CreateDisksAsync(cancellationToken);
         await Installer().RunAsync(GoingOn(job, 0, null), cancellationToken);
     }
 
@@ -103,7 +106,7 @@ internal sealed class ApplianceInstall(
             if (part == 0)
             {
                 await WatchFromAsync(InstallStage.Components, cancellationToken);
-                await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+                await CreateDisksAsync(cancellationToken);
                 await Installer().SaveWaitingAsync(job, turn.Begin(), cancellationToken);
             }
             else
@@ -113,7 +116,7 @@ internal sealed class ApplianceInstall(
                 await Installer().SaveWaitingAsync(GoingOn(job, part - 1, before), turn.Begin(), cancellationToken);
             }
 
-            await turn.KeepAsync(new InstallPoint(keys[part], InstallWay.Before(plan, part), clock.GetUtcNow(), Fetched), DiskPath, Folder, cancellationToken);
+            await turn.KeepAsync(new InstallPoint(keys[part], InstallWay.Before(plan, part), clock.GetUtcNow(), Fetched), DiskPaths, Folder, cancellationToken);
             return turn;
         }
         catch
@@ -135,7 +138,7 @@ internal sealed class ApplianceInstall(
         log.Note(string.Create(CultureInfo.InvariantCulture, $"Goes on from where an install of {point.Created:yyyy-MM-dd HH:mm} UTC came to ")
             + (part == 0 ? "before it knew its appliance." : $"with {_parts[part - 1].Name.Value}, before what builds on it."));
         await WatchFromAsync(part == 0 ? InstallStage.Packages : InstallStage.Finishing, cancellationToken);
-        await turn.TakeAsync(DiskPath, Folder, clock.GetUtcNow(), cancellationToken);
+        await turn.TakeAsync(DiskPaths, Folder, clock.GetUtcNow(), cancellationToken);
         _fetchedBefore = point.Fetched;
     }
 
@@ -160,6 +163,17 @@ internal sealed class ApplianceInstall(
         });
     }
 
+    private IReadOnlyList<string> DiskPaths => [DiskPath, .. plan.Disk.Value.Further.Select(disk => FurtherDiskPath(disk.Name))];
+
+    private async Task CreateDisksAsync(CancellationToken cancellationToken)
+    {
+        await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+        foreach (FurtherDisk disk in plan.Disk.Value.Further)
+        {
+            await disk.Table.CreateAsync(FurtherDiskPath(disk.Name), disk.MiB << 20, cancellationToken);
+        }
+    }
+
     private DebianInstall Installer() => new(hypervisor, proxy, _watcher!);
 
     private async Task<InstallJob> JobAsync(CancellationToken cancellationToken)
@@ -173,6 +187,7 @@ internal sealed class ApplianceInstall(
             SocketFolder = Sockets,
             LogFolder = Folder,
             DiskPath = DiskPath,
+            FurtherDisks = ImageStore.FurtherDisks(plan.Disk.Value.Further.Select(disk => disk.Name), FurtherDiskPath),
             KernelPath = installer.KernelPath,
             InitrdPath = initrd,
             CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),

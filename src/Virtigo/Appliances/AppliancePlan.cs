@@ -41,6 +41,9 @@ public sealed record AppliancePlan
     /// <summary>The size of the disk in bytes; a multiple of 1 MiB.</summary>
     public required Setting<long> DiskBytes { get; init; }
 
+    /// <summary>The sizes of all disks together, in bytes.</summary>
+    internal long AllDiskBytes => DiskBytes.Value + Disk.Value.Further.Sum(disk => disk.MiB << 20);
+
     /// <summary>What starts the machine.</summary>
     public Setting<FirmwareKind> Firmware { get; init; } = new(FirmwareKind.Bios, new Origin(OriginKind.Default, "what every hypervisor has"));
 

@@ -90,6 +90,11 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             plan = await WithTargetAsync(spec, plan, folder, secrets, cancellationToken);
         }
 
+        if (isUbuntu && plan.Disk.Value.Further.Count > 0)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{plan.Disk.Origin}: disk.disks is not translated for Ubuntu's installer yet.", "Keep everything on the first disk.");
+        }
+
         // Everything that its installer would not accept is known before anything is fetched.
         _ = isUbuntu ? UbuntuAnswers.Of(plan.ToUbuntuChoices()) : null;
         return plan;

@@ -6,7 +6,7 @@ using Virtigo.Installers.Debian;
 namespace Virtigo.Appliances;
 
 /// <summary>Decides how a disk is laid out.</summary>
-internal static class DiskPlanner
+internal static partial class DiskPlanner
 {
     /// <summary>What the system itself needs at least, in MiB, beside every other file system.</summary>
     private const long RootMiB = 1536;
@@ -52,15 +52,27 @@ internal static class DiskPlanner
 
         if (mounts is not null)
         {
-            disk = disk with { Mounts = [.. mounts.Value.Select(mount => Mount(mount, disk, root)).OrderBy(mount => mount.Path, StringComparer.Ordinal)] };
+            IReadOnlyList<long> sizes = FirstDiskSizes(mounts.Value, disk, bytes.Value >> 20, Get<long>("disk.root"));
+            disk = disk with { Mounts = [.. mounts.Value.Select((mount, index) => Mount(mount, disk, root, sizes[index])).OrderBy(mount => mount.Path, StringComparer.Ordinal)] };
             if (mounts.Value.GroupBy(mount => mount.Text("disk.mounts[].path")!).FirstOrDefault(paths => paths.Count() > 1) is { } twice)
             {
                 throw new VirtigoException(FailureKind.Usage, $"{twice.Last().At("disk.mounts[].path")}: disk.mounts: {twice.Key} is mounted twice.", "Leave one of the two out.");
             }
         }
 
+        else if (Get<long>("disk.root") is { } fixedRoot)
+        {
+            throw RootWithoutRest(fixedRoot);
+        }
+
+        if (Get<IReadOnlyList<SettingValues>>("disk.disks") is { } further)
+        {
+            disk = disk with { Further = FurtherDisks(further.Value, disk) };
+        }
+
         long needed = disk.Mounts.Sum(mount => mount.MiB) + disk.SwapMiB + RootMiB;
-        Origin origin = Origins(Get<string>("disk.layout"), Get<string>("disk.filesystem"), mounts, Get<long>("disk.swap"), passphrase, Get<bool>("disk.grow"));
+        Origin origin = Origins(Get<string>("disk.layout"), Get<string>("disk.filesystem"), mounts, Get<long>("disk.swap"), passphrase, Get<bool>("disk.grow"),
+            Get<IReadOnlyList<SettingValues>>("disk.disks"));
         return needed <= bytes.Value >> 20 ? new(disk, origin)
             : throw new VirtigoException(FailureKind.Usage,
                 string.Create(CultureInfo.InvariantCulture,
@@ -110,14 +122,15 @@ internal static class DiskPlanner
         $"/ {disk.FileSystem}",
         .. disk.Mounts.Select(mount => $"{mount.Path} {mount.FileSystem} {ByteSize.Format(mount.MiB << 20)}{(mount.Options.Length > 0 ? $" ({mount.Options})" : "")}"),
         .. disk.SwapMiB > 0 ? [$"swap {ByteSize.Format(disk.SwapMiB << 20)}"] : Array.Empty<string>(),
+        .. disk.Further.Select(Describe),
     ]);
 
-    private static DiskMount Mount(SettingValues mount, DebianDisk disk, string root)
+    private static DiskMount Mount(SettingValues mount, DebianDisk disk, string root, long mebibytes)
     {
         string path = mount.Text("disk.mounts[].path")!;
         return disk.Lvm && path == "/boot"
             ? throw new VirtigoException(FailureKind.Usage, $"{mount.At("disk.mounts[].path")}: disk.mounts: with logical volumes /boot is a partition already.", "Leave it out.")
-            : new DiskMount(path, mount.Get<long>("disk.mounts[].size")!.Value >> 20, mount.Text("disk.mounts[].filesystem") ?? root)
+            : new DiskMount(path, mebibytes, mount.Text("disk.mounts[].filesystem") ?? root)
             {
                 Options = string.Join(',', mount.Texts("disk.mounts[].options").Distinct().Order(StringComparer.Ordinal)),
             };

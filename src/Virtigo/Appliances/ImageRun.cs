@@ -63,6 +63,8 @@ public sealed class ImageRun : IAsyncDisposable
             sockets = SocketFolder.Create(paths);
             string overlay = Path.Combine(work.Path, "overlay.qcow2");
             await ImageStore.CreateOverlayAsync(image, overlay, cancellationToken);
+            string folder = work.Path;
+            IReadOnlyList<GuestDisk> further = await ImageStore.OverlayFurtherAsync(image, name => Path.Combine(folder, $"overlay-{name}.qcow2"), cancellationToken);
             IGuest guest = await hypervisor.StartAsync(
                 new GuestConfig
                 {
@@ -74,7 +76,7 @@ public sealed class ImageRun : IAsyncDisposable
                     Accelerator = options.Accelerator == Accelerator.Auto ? AcceleratorOf(image.Manifest) : options.Accelerator,
                     AgentChannel = true,
                     RestartOnReset = true,
-                    Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                    Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. further],
                     Serials = [new GuestSerial(ConsoleName)],
                 },
                 cancellationToken);
@@ -110,6 +112,12 @@ public sealed class ImageRun : IAsyncDisposable
             throw new VirtigoException(FailureKind.Guest, $"The machine did not run {program}: {error.Message}", inner: error);
         }
     }
+
+    /// <summary>Gives the machine's kernel a SysRq command; what it answers is said on the console.</summary>
+    /// <param name="key">The command: a letter or a digit.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended.</exception>
+    public Task SysRqAsync(char key, CancellationToken cancellationToken) => _guest.SysRqAsync(ConsoleName, key, cancellationToken);
 
     /// <summary>Types a passphrase each time that the machine asks on its console for that of its disk, until it ends.</summary>
     /// <param name="passphrase">The passphrase.</param>

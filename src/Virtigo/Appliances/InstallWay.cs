@@ -63,6 +63,7 @@ internal static class InstallWay
         Format.ToString(CultureInfo.InvariantCulture),
         plan.Architecture.Value,
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
+        .. plan.Disk.Value.Further.Select(disk => disk.Canonical),
         DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
         .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? answer.Digest : answer.Value)}"),
         .. InstallHooks.Shared("", plan.Mirror.Value.Authority, plan.Disk.Value).Select(file => file.Text),

@@ -48,6 +48,11 @@ internal static class UbuntuPlanner
             }
         }
 
+        if (values.Place("disk.disks") is { } further)
+        {
+            problems.Add(further, "disk.disks is not translated for Ubuntu's installer yet: keep everything on the first disk");
+        }
+
         foreach (string package in values.Texts("packages").Where(package => package.StartsWith('-') || package.StartsWith("task:", StringComparison.Ordinal)))
         {
             problems.Add(values.Place("packages")!, $"packages: {SpecProblems.Quote(package)} {(package[0] == '-' ? "removes a package, which" : "is a task of Debian's, which")} Ubuntu's installer cannot be told; "

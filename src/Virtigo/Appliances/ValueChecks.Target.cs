@@ -37,6 +37,12 @@ internal static partial class ValueChecks
         : s_systemPlaces.Contains(value.Split('/')[1]) ? "belongs to the running system"
         : null;
 
+    /// <summary>The name of a further disk, which is its serial number too.</summary>
+    public static string? DiskName(string value) =>
+        value == Images.ImageManifest.FirstDiskName ? "is the name of the first disk: choose another"
+        : !DiskNamePattern().IsMatch(value) ? "is no name of a disk: expected at most 20 lower-case letters, digits and -, a letter first"
+        : null;
+
     /// <summary>The place of a file in the installed system.</summary>
     public static string? TargetPath(string value)
     {
@@ -168,6 +174,9 @@ internal static partial class ValueChecks
 
         return false;
     }
+
+    [GeneratedRegex(@"\A[a-z][a-z0-9-]{0,19}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex DiskNamePattern();
 
     [GeneratedRegex(@"\A/[A-Za-z0-9_./+-]{1,100}\z", RegexOptions.CultureInvariant)]
     private static partial Regex ShellPattern();

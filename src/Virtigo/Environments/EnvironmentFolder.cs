@@ -2,6 +2,7 @@ using System.Collections.ObjectModel;
 using Virtigo.Appliances;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Images;
 using Virtigo.Machines;
 using Virtigo.Networks;
 
@@ -42,6 +43,12 @@ internal sealed class EnvironmentFolder : IDisposable
     /// <summary>A machine's disk.</summary>
     public string Disk(MachinePlan machine) => Path.Combine(Work, $"disk-{machine.Name}.qcow2");
 
+    /// <summary>A further disk of a machine.</summary>
+    public string Disk(MachinePlan machine, string name) => Path.Combine(Work, $"disk-{machine.Name}.{name}.qcow2");
+
+    /// <summary>All disks of a machine, in their order.</summary>
+    public IReadOnlyList<string> Disks(MachinePlan machine) => [Disk(machine), .. machine.FurtherDisks.Select(disk => Disk(machine, disk.Name))];
+
     /// <summary>What a machine's console says.</summary>
     public string ConsoleLog(string machine) => Path.Combine(Work, $"console-{machine}.log");
 
@@ -81,7 +88,7 @@ internal sealed class EnvironmentFolder : IDisposable
             GenerationId = true,
             Display = true,
             RestartOnReset = true,
-            Disks = [new GuestDisk(Disk(what), DiskFormat.Qcow2) { Unsafe = true }],
+            Disks = [new GuestDisk(Disk(what), Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. ImageStore.FurtherDisks(what.FurtherDisks.Select(disk => disk.Name), name => Disk(what, name))],
             Nics =
             [
                 .. what.Nics.Index().Select(nic => new GuestNic(NicSocket(machine, nic.Index), nic.Item.Mac.ToString())

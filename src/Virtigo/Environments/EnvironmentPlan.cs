@@ -81,6 +81,12 @@ internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredI
     /// <summary>The size of its disk in bytes, when it is not the image's.</summary>
     public long? LargerDisk { get; init; }
 
+    /// <summary>Its disks beside that one.</summary>
+    public IReadOnlyList<ImageFurtherDisk> FurtherDisks => Image.Manifest.FurtherDisks;
+
+    /// <summary>The sizes of all its disks in bytes, in their order.</summary>
+    public IReadOnlyList<long> AllDiskBytes => [DiskBytes, .. FurtherDisks.Select(disk => disk.Disk.VirtualBytes)];
+
     /// <summary>The size of its disk in bytes.</summary>
     public long DiskBytes => LargerDisk ?? Image.Manifest.Disk.VirtualBytes;
 }

@@ -80,6 +80,7 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
         for (bool again = false; ; again = true)
         {
             await ImageStore.CreateOverlayAsync(what.Image, what.LargerDisk, environment.Folder.Disk(what), cancellationToken);
+            await ImageStore.OverlayFurtherAsync(what.Image, name => environment.Folder.Disk(what, name), cancellationToken);
             await machine.StartAsync(cancellationToken);
             try
             {
@@ -90,7 +91,10 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
             {
                 log.Note($"{crash.Message}\nIt is emulated, and emulation may be the cause: {what.Name} boots once more.");
                 await machine.PowerCutAsync(cancellationToken);
-                File.Delete(environment.Folder.Disk(what));
+                foreach (string disk in environment.Folder.Disks(what))
+                {
+                    File.Delete(disk);
+                }
             }
         }
     }
@@ -115,7 +119,11 @@ internal sealed class EnvironmentPreparation(EnvironmentHost host, EnvironmentPl
     private static async Task FreezeDiskAsync(
         MachinePlan machine, EnvironmentFolder folder, SnapshotFolder target, SnapshotFolder final, CancellationToken cancellationToken)
     {
-        File.Move(folder.Disk(machine), target.Disk(machine));
-        await SnapshotTaking.MakeEmptyDiskAsync(machine, target, final, cancellationToken);
+        foreach ((string from, string to) in folder.Disks(machine).Zip(target.Disks(machine)))
+        {
+            File.Move(from, to);
+        }
+
+        await SnapshotTaking.MakeEmptyDisksAsync(machine, target, final, cancellationToken);
     }
 }

@@ -56,7 +56,10 @@ public sealed class EnvironmentSnapshot : IDisposable
         {
             foreach (MachinePlan machine in Plan.Machines)
             {
-                File.Copy(_folder.EmptyDisk(machine), fork.Folder.Disk(machine));
+                foreach ((string from, string to) in _folder.EmptyDisks(machine).Zip(fork.Folder.Disks(machine)))
+                {
+                    File.Copy(from, to);
+                }
             }
 
             IGuest[] guests = await StartAsync(fork.Folder, cancellationToken);

@@ -23,8 +23,16 @@ internal sealed record SnapshotFolder(string Path)
     /// <summary>A machine's disk at the moment of the snapshot, on top of its image.</summary>
     public string Disk(MachinePlan machine) => System.IO.Path.Combine(Path, $"disk-{machine.Name}.qcow2");
 
-    /// <summary>An empty disk on top of that one: each fork begins with a copy of it.</summary>
-    public string EmptyDisk(MachinePlan machine) => System.IO.Path.Combine(Path, $"fork-{machine.Name}.qcow2");
+    /// <summary>All its disks at that moment, in their order.</summary>
+    public IReadOnlyList<string> Disks(MachinePlan machine) =>
+        [Disk(machine), .. machine.FurtherDisks.Select(disk => System.IO.Path.Combine(Path, $"disk-{machine.Name}.{disk.Name}.qcow2"))];
+
+    /// <summary>Empty disks on top of those: each fork begins with a copy of them.</summary>
+    public IReadOnlyList<string> EmptyDisks(MachinePlan machine) =>
+    [
+        System.IO.Path.Combine(Path, $"fork-{machine.Name}.qcow2"),
+        .. machine.FurtherDisks.Select(disk => System.IO.Path.Combine(Path, $"fork-{machine.Name}.{disk.Name}.qcow2")),
+    ];
 
     /// <summary>A machine as a fork begins it.</summary>
     public GuestConfig Fork(GuestConfig cold, MachinePlan machine) => cold with

@@ -28,13 +28,18 @@ internal static class SnapshotTaking
         await Task.WhenAll(plan.Machines.Zip(machines).Select(pair => pair.Second.Guest.SaveStateAsync(target.State(pair.First), cancellationToken)));
     }
 
-    /// <summary>Makes the empty disk that forks begin with.</summary>
+    /// <summary>Makes the empty disks that forks begin with.</summary>
     /// <param name="machine">The machine.</param>
-    /// <param name="made">The snapshot where it is made.</param>
-    /// <param name="final">The snapshot where it will be when forks use it.</param>
+    /// <param name="made">The snapshot where they are made.</param>
+    /// <param name="final">The snapshot where they will be when forks use it.</param>
     /// <param name="cancellationToken">Ends the making.</param>
-    public static Task MakeEmptyDiskAsync(MachinePlan machine, SnapshotFolder made, SnapshotFolder final, CancellationToken cancellationToken) =>
-        QemuImage.CreateOverlayUnseenAsync(final.Disk(machine), machine.DiskBytes, made.EmptyDisk(machine), cancellationToken);
+    public static async Task MakeEmptyDisksAsync(MachinePlan machine, SnapshotFolder made, SnapshotFolder final, CancellationToken cancellationToken)
+    {
+        foreach ((string below, long bytes, string empty) in final.Disks(machine).Zip(machine.AllDiskBytes, made.EmptyDisks(machine)))
+        {
+            await QemuImage.CreateOverlayUnseenAsync(below, bytes, empty, cancellationToken);
+        }
+    }
 
     /// <summary>Waits until a snapshot is on its storage.</summary>
     public static async Task FlushAsync(SnapshotFolder folder, CancellationToken cancellationToken)

@@ -130,7 +130,10 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 await SnapshotTaking.SaveAsync(_plan, Machines, Switch, folder, cancellationToken);
                 foreach (MachinePlan machine in _plan.Machines)
                 {
-                    File.Copy(_folder.Disk(machine), folder.Disk(machine));
+                    foreach ((string from, string to) in _folder.Disks(machine).Zip(folder.Disks(machine)))
+                    {
+                        File.Copy(from, to);
+                    }
                 }
             }
             finally
@@ -139,7 +142,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
                 Switch.Thaw();
             }
 
-            await Task.WhenAll(_plan.Machines.Select(machine => SnapshotTaking.MakeEmptyDiskAsync(machine, folder, folder, cancellationToken)));
+            await Task.WhenAll(_plan.Machines.Select(machine => SnapshotTaking.MakeEmptyDisksAsync(machine, folder, folder, cancellationToken)));
             return new EnvironmentSnapshot(_host, _plan, folder, _host.Clock.GetUtcNow(), new SharedHold([work]));
         }
         catch

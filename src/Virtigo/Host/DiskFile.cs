@@ -10,6 +10,9 @@ internal static partial class DiskFile
     private const int OpenCloseOnExec = 0x80000;
     private const int CurrentFolder = -100;
     private const uint WantBlocks = 0x400;
+    private const uint WantType = 1;
+    private const int TypeMask = 0xF000;
+    private const int RegularFile = 0x8000;
     private const int BlockSize = 512;
 
     /// <summary>Waits until a file's content is on its storage.</summary>
@@ -40,6 +43,17 @@ internal static partial class DiskFile
         return checked((long)status.Blocks * BlockSize);
     }
 
+    /// <summary>Whether a path, links followed, names a file and not a device, a pipe or a folder.</summary>
+    public static bool IsRegular(string path)
+    {
+        if (StatX(CurrentFolder, path, 0, WantType, out ExtendedStatus status) != 0)
+        {
+            throw new IOException($"cannot look at {path}", new Win32Exception(Marshal.GetLastPInvokeError()));
+        }
+
+        return (status.Mode & TypeMask) == RegularFile;
+    }
+
     /// <summary>The bytes an ordinary user may still write below a folder; the nearest existing parent is asked.</summary>
     public static long FreeBytes(string path)
     {
@@ -67,6 +81,9 @@ internal static partial class DiskFile
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct ExtendedStatus
     {
+        [FieldOffset(28)]
+        public ushort Mode;
+
         [FieldOffset(48)]
         public ulong Blocks;
     }

@@ -20,7 +20,7 @@ internal static partial class GuestConfigCheck
     {
         if (HypervisorFeature.All.FirstOrDefault(feature => feature.IsAskedBy(config) && !feature.IsIn(capabilities)) is { } missing)
         {
-            throw missing.Refusal(hypervisor, config.Name);
+            throw missing.Refusal(hypervisor, capabilities, config.Name);
         }
 
         ExpectAtMost(config, config.Serials.Count, capabilities.MaxSerials, "serial ports", hypervisor);

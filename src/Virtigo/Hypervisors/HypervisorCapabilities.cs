@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace Virtigo.Hypervisors;
 
 /// <summary>What a hypervisor's guests can do; what is false is refused by name before anything starts.</summary>
@@ -62,4 +64,7 @@ public sealed record HypervisorCapabilities
 
     /// <summary>The guest can have a screen.</summary>
     public bool Display { get; init; }
+
+    /// <summary>Why something is false, in one clause, by <see cref="HypervisorFeature.Name"/>: one for everything that is.</summary>
+    public IReadOnlyDictionary<string, string> Reasons { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }

@@ -53,8 +53,10 @@ public sealed class HypervisorFeature
 
     /// <summary>The refusal of what this hypervisor's guests cannot do.</summary>
     /// <param name="hypervisor">Its name.</param>
+    /// <param name="capabilities">What its guests can do.</param>
     /// <param name="guest">The guest's name.</param>
-    internal VirtigoException Refusal(string hypervisor, string guest) => new(FailureKind.Usage,
-        $"Guest {guest} cannot be run by {hypervisor}: it {Description}, which guests of {hypervisor} cannot.",
+    internal VirtigoException Refusal(string hypervisor, HypervisorCapabilities capabilities, string guest) => new(FailureKind.Usage,
+        $"Guest {guest} cannot be run by {hypervisor}: it {Description}, which guests of {hypervisor} cannot"
+            + $"{(capabilities.Reasons.TryGetValue(Name, out string? reason) ? $" ({reason})" : "")}.",
         "Run it by qemu, which can; 'virtigo doctor' shows what each hypervisor can do.");
 }

@@ -26,19 +26,32 @@ public sealed class ImageDraft : IAsyncDisposable
     /// <summary>Where the disk must be made, as qcow2 without a backing file.</summary>
     public string DiskPath => Path.Combine(_folder.Path, StoredImage.DiskName);
 
+    /// <summary>Where a further disk must be made, as qcow2 without a backing file.</summary>
+    /// <param name="name">The disk's name.</param>
+    public string FurtherDiskPath(string name) => StoredImage.FurtherDiskPath(_folder.Path, name);
+
+    /// <summary>Measures and hashes a finished further disk for the manifest.</summary>
+    /// <param name="name">The disk's name.</param>
+    /// <param name="cancellationToken">Ends the hashing.</param>
+    /// <exception cref="VirtigoException">The disk is missing or is not a self-contained qcow2 file.</exception>
+    public async Task<ImageFurtherDisk> MeasureFurtherDiskAsync(string name, CancellationToken cancellationToken = default) =>
+        new(name, await MeasureAsync(FurtherDiskPath(name), cancellationToken));
+
     /// <summary>Measures and hashes the finished disk for the manifest.</summary>
     /// <param name="cancellationToken">Ends the hashing.</param>
     /// <exception cref="VirtigoException">The disk is missing or is not a self-contained qcow2 file.</exception>
-    public async Task<ImageDisk> MeasureDiskAsync(CancellationToken cancellationToken = default)
+    public Task<ImageDisk> MeasureDiskAsync(CancellationToken cancellationToken = default) => MeasureAsync(DiskPath, cancellationToken);
+
+    private static async Task<ImageDisk> MeasureAsync(string path, CancellationToken cancellationToken)
     {
-        Qcow2Header header = Qcow2Header.Read(DiskPath);
+        Qcow2Header header = Qcow2Header.Read(path);
         if (!header.IsSelfContained)
         {
-            throw new VirtigoException(FailureKind.Internal, $"The disk {DiskPath} refers to another file; an image must stand alone.");
+            throw new VirtigoException(FailureKind.Internal, $"The disk {path} refers to another file; an image must stand alone.");
         }
 
-        string hash = await DiskHash.ComputeAsync(DiskPath, null, cancellationToken);
-        return new ImageDisk("qcow2", header.VirtualBytes, new FileInfo(DiskPath).Length, DiskFile.AllocatedBytes(DiskPath), hash);
+        string hash = await DiskHash.ComputeAsync(path, null, cancellationToken);
+        return new ImageDisk("qcow2", header.VirtualBytes, new FileInfo(path).Length, DiskFile.AllocatedBytes(path), hash);
     }
 
     /// <summary>Writes the manifest, waits until everything is on its storage, and puts the image into the store by one rename.</summary>

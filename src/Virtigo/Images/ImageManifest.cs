@@ -6,6 +6,9 @@ public sealed record ImageManifest
     /// <summary>The layout version that this build of Virtigo writes and reads.</summary>
     public const int CurrentSchema = 1;
 
+    /// <summary>What the first disk is called where a disk has to be named.</summary>
+    public const string FirstDiskName = "system";
+
     /// <summary>The layout version of this manifest.</summary>
     public int Schema { get; init; } = CurrentSchema;
 
@@ -41,6 +44,9 @@ public sealed record ImageManifest
 
     /// <summary>The disk.</summary>
     public required ImageDisk Disk { get; init; }
+
+    /// <summary>The disks beside that one, in the order in which a machine has them.</summary>
+    public IReadOnlyList<ImageFurtherDisk> FurtherDisks { get => field ?? []; init; }
 
     /// <summary>What the disk boots from: <c>bios</c> or <c>uefi</c>.</summary>
     public string Firmware { get; init; } = "bios";
@@ -117,6 +123,11 @@ public sealed record ImageMaterial(string Url, string Sha256, long Size, string 
 /// <param name="AllocatedBytes">The space it took on the host, in bytes.</param>
 /// <param name="Sha256">The SHA-256 of the file.</param>
 public sealed record ImageDisk(string Format, long VirtualBytes, long FileBytes, long AllocatedBytes, string Sha256);
+
+/// <summary>A disk of an image beside the one that it boots from.</summary>
+/// <param name="Name">Its name, which is the serial number that a machine sees: at most 20 lower-case letters, digits and <c>-</c>.</param>
+/// <param name="Disk">The disk as it was sealed.</param>
+public sealed record ImageFurtherDisk(string Name, ImageDisk Disk);
 
 /// <summary>How long a stage took.</summary>
 /// <param name="Stage">The stage's name.</param>

@@ -80,13 +80,13 @@ public sealed partial class ImageStore
         return new PruneResult(removed, inUse, freed);
     }
 
-    /// <summary>The space that an image's disk takes on the host now, in bytes; 0 when it is gone.</summary>
+    /// <summary>The space that an image's disks take on the host now, in bytes; 0 when it is gone.</summary>
     public static long AllocatedBytes(StoredImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
         try
         {
-            return DiskFile.AllocatedBytes(image.DiskPath);
+            return image.Disks.Sum(disk => DiskFile.AllocatedBytes(disk.Path));
         }
         catch (IOException)
         {

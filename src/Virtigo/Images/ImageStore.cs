@@ -128,7 +128,7 @@ public sealed partial class ImageStore
     {
         ArgumentNullException.ThrowIfNull(image);
         FileLock held = await FileLock.AcquireSharedAsync(LockPath(image.Key, "use"), cancellationToken);
-        if (File.Exists(image.DiskPath))
+        if (image.Disks.All(disk => File.Exists(disk.Path)))
         {
             return new ImageLease(image, held);
         }
@@ -180,11 +180,22 @@ public sealed partial class ImageStore
 
     private static string? DiskProblem(StoredImage image)
     {
-        var disk = new FileInfo(image.DiskPath);
-        long expected = image.Manifest.Disk.FileBytes;
-        return !disk.Exists ? "the disk is missing"
-            : disk.Length != expected ? string.Create(CultureInfo.InvariantCulture, $"the disk has {disk.Length} bytes instead of {expected}")
-            : null;
+        foreach ((string name, string path, ImageDisk expected) in image.Disks)
+        {
+            var disk = new FileInfo(path);
+            string what = path == image.DiskPath ? "the disk" : $"the disk {name}";
+            if (!disk.Exists)
+            {
+                return what + " is missing";
+            }
+
+            if (disk.Length != expected.FileBytes)
+            {
+                return string.Create(CultureInfo.InvariantCulture, $"{what} has {disk.Length} bytes instead of {expected.FileBytes}");
+            }
+        }
+
+        return null;
     }
 
     private static string FindKey(string prefix, ImageListing all)

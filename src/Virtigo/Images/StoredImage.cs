@@ -20,6 +20,16 @@ public sealed class StoredImage
     /// <summary>The disk; read only. Boot a copy made by <see cref="ImageStore.CreateOverlayAsync(StoredImage, string, CancellationToken)"/>.</summary>
     public string DiskPath => Path.Combine(Directory, DiskName);
 
+    /// <summary>The path of each further disk, in the order of the manifest; read only.</summary>
+    public IReadOnlyList<string> FurtherDiskPaths => [.. Manifest.FurtherDisks.Select(disk => FurtherDiskPath(Directory, disk.Name))];
+
+    /// <summary>Where a further disk of an image is, in its folder.</summary>
+    internal static string FurtherDiskPath(string folder, string name) => Path.Combine(folder, $"disk-{name}.qcow2");
+
+    /// <summary>Every disk with its path and what the manifest says of it; the first has the name <see cref="ImageManifest.FirstDiskName"/>.</summary>
+    internal IReadOnlyList<(string Name, string Path, ImageDisk Sealed)> Disks =>
+        [(ImageManifest.FirstDiskName, DiskPath, Manifest.Disk), .. Manifest.FurtherDisks.Zip(FurtherDiskPaths).Select(disk => (disk.First.Name, disk.Second, disk.First.Disk))];
+
     /// <summary>Everything known about the image.</summary>
     public ImageManifest Manifest { get; }
 }

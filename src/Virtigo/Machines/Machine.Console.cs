@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Virtigo.Host;
 
@@ -69,12 +70,15 @@ public sealed partial class Machine
         }
     }
 
+    /// <summary>The names of SysRq commands, such as <c>sync</c> and <c>crash</c>; each command can also be given by its key.</summary>
+    public static IReadOnlyList<string> SysRqNames => SysRqCommands.Names;
+
     /// <summary>
     /// Gives a SysRq command from outside, which works when little else does, and waits until the kernel says on its console that it takes it.
     /// </summary>
     /// <param name="command">The key, such as <c>c</c>, or its name, such as <c>crash</c>, <c>sync</c>, <c>blocked</c>, <c>reboot</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>What the kernel said.</returns>
+    /// <returns>What the kernel said. Of a command that has it tell something (memory, tasks, …) all that it told, at most a mebibyte.</returns>
     /// <exception cref="VirtigoException">
     /// <see cref="FailureKind.Usage"/> when there is no such command or the guest allows it not, <see cref="FailureKind.TimedOut"/> when the
     /// kernel says nothing, <see cref="FailureKind.Guest"/> when the machine is off.
@@ -84,12 +88,30 @@ public sealed partial class Machine
         char key = SysRqCommands.Key(command);
         MachineRun run = Running();
         long before = run.Console.Total;
+        string said = await SysRqAsync(run, key, SysRqLine(), cancellationToken);
+        if (said.Contains("disabled", StringComparison.Ordinal))
+        {
+            throw new VirtigoException(FailureKind.Usage, $"Machine {Name} does not allow SysRq {key}: {said.Trim()}", "Allow it by: sysctl -w kernel.sysrq=1");
+        }
+
+        if (!SysRqCommands.Tells(key))
+        {
+            return said.Trim();
+        }
+
+        // The kernel does one command after the other: where it answers the next, its account of this one is at its end.
+        await SysRqAsync(run, 'h', SysRqHelp(), cancellationToken);
+        string told = ConsoleText.Printable(Encoding.UTF8.GetString(run.Console.After(before).Text));
+        int start = SysRqLine().Match(told) is { Success: true } first ? first.Index : 0;
+        return (SysRqHelp().Match(told, start) is { Success: true } help ? told[start..help.Index] : told[start..]).Trim();
+    }
+
+    private async Task<string> SysRqAsync(MachineRun run, char key, Regex answer, CancellationToken cancellationToken)
+    {
+        long before = run.Console.Total;
         await run.Guest.SysRqAsync(_config.Console, key, cancellationToken);
-        string said = await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, SysRqLine(), before, token),
+        return await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, answer, before, token),
             waited => $"{Name}: the kernel did not take SysRq {key} within {waited.TotalSeconds:0} s; its console must be the serial port.", cancellationToken);
-        return said.Contains("disabled", StringComparison.Ordinal)
-            ? throw new VirtigoException(FailureKind.Usage, $"Machine {Name} does not allow SysRq {key}: {said.Trim()}", "Allow it by: sysctl -w kernel.sysrq=1")
-            : said.Trim();
     }
 
     /// <summary>The journal since the current boot, at most its last 10000 lines.</summary>
@@ -102,4 +124,7 @@ public sealed partial class Machine
 
     [GeneratedRegex(@"(sysrq: |This sysrq operation is disabled)[^\n]*\n", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex SysRqLine();
+
+    [GeneratedRegex(@"[^\n]*sysrq: HELP[^\n]*\n", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex SysRqHelp();
 }

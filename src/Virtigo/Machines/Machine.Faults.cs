@@ -26,6 +26,18 @@ public sealed partial class Machine
         return Running().Guest.SetDiskFaultAsync(disk, fault.Seed is null ? fault with { Seed = NextSeed(disk) } : fault, cancellationToken);
     }
 
+    /// <summary>The number of a disk.</summary>
+    /// <param name="disk">Its name, or its number in decimal digits.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>: the machine has no such disk.</exception>
+    internal int DiskNumber(string disk)
+    {
+        const string first = Images.ImageManifest.FirstDiskName;
+        string[] names = [first, .. _config.Guest.Disks.Skip(1).Select(one => one.Serial ?? "")];
+        int number = int.TryParse(disk, NumberStyles.None, CultureInfo.InvariantCulture, out int written) ? written : Array.IndexOf(names, disk);
+        return number >= 0 && number < names.Length ? number
+            : throw new VirtigoException(FailureKind.Usage, $"The machine {Name} has no disk {disk}; it has: {string.Join(", ", names)}.", "Further disks are named in the appliance's spec: disk.disks");
+    }
+
     /// <summary>A seed of its own for each fault, the same in each run with the same faults.</summary>
     private ulong NextSeed(int disk) => SeededRandom.For(_config.Seed, "disk", Name, disk.ToString(CultureInfo.InvariantCulture),
         Interlocked.Increment(ref _diskFaults).ToString(CultureInfo.InvariantCulture)).Next();

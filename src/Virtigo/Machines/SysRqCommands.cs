@@ -10,6 +10,12 @@ internal static class SysRqCommands
         ["remount-read-only"] = 'u', ["blocked"] = 'w',
     };
 
+    /// <summary>The names, in the order of the alphabet.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. s_names.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>Whether a command has the kernel tell something, and changes nothing.</summary>
+    public static bool Tells(char key) => key is 'l' or 'm' or 'p' or 'q' or 't' or 'w';
+
     /// <summary>The key of a command, given by itself or by its name.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when there is no such command.</exception>
     public static char Key(string command) => command switch
@@ -17,6 +23,6 @@ internal static class SysRqCommands
         [var key] when char.IsAsciiLetterOrDigit(key) => char.ToLowerInvariant(key),
         _ when s_names.TryGetValue(command, out char key) => key,
         _ => throw new VirtigoException(FailureKind.Usage, $"There is no SysRq command \"{command}\".",
-            $"Use one letter or digit, or one of: {string.Join(", ", s_names.Keys.Order(StringComparer.Ordinal))}."),
+            $"Use one letter or digit, or one of: {string.Join(", ", Names)}."),
     };
 }

@@ -12,12 +12,19 @@ public sealed class ConsoleBridgeTests : IDisposable
     private readonly Pipe _fromMachine = new();
     private readonly Pipe _keyboard = new();
     private readonly MemoryStream _screen = new();
+    private readonly StringBuilder _sysRq = new();
     private readonly TaskCompletionSource _ended = new();
 
     public void Dispose() => _screen.Dispose();
 
     private Task<bool> Run(CancellationToken token) => ConsoleBridge.RunAsync(
-        new Duplex(_fromMachine.Reader.AsStream(), _toMachine.Writer.AsStream()), _keyboard.Reader.AsStream(), _screen, _ended.Task, token);
+        new Duplex(_fromMachine.Reader.AsStream(), _toMachine.Writer.AsStream()), _keyboard.Reader.AsStream(), _screen,
+        (key, _) =>
+        {
+            _sysRq.Append(key);
+            return Task.CompletedTask;
+        },
+        _ended.Task, token);
 
     private static ValueTask<FlushResult> Send(Pipe pipe, string text) =>
         pipe.Writer.WriteAsync(Encoding.ASCII.GetBytes(text), TestContext.Current.CancellationToken);
@@ -30,6 +37,18 @@ public sealed class ConsoleBridgeTests : IDisposable
         Assert.True(await running);
         ReadResult typed = await _toMachine.Reader.ReadAsync(TestContext.Current.CancellationToken);
         Assert.Equal("ls\r\x03", Encoding.ASCII.GetString(typed.Buffer));
+    }
+
+    [Fact]
+    public async Task A_key_after_the_command_key_is_a_SysRq_command_and_twice_it_is_itself()
+    {
+        Task<bool> running = Run(TestContext.Current.CancellationToken);
+        await Send(_keyboard, "a\u001e");
+        await Send(_keyboard, "Sb\u001em\u001e\u001ec\u001e\r\u001e\u001d");
+        Assert.True(await running);
+        ReadResult typed = await _toMachine.Reader.ReadAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("ab\u001ec", Encoding.ASCII.GetString(typed.Buffer));
+        Assert.Equal("sm", _sysRq.ToString());
     }
 
     [Fact]

@@ -38,7 +38,11 @@ internal sealed class FakeMachine(string name, List<string> done) : IStepMachine
 
     public Task TypeAsync(string text, CancellationToken cancellationToken) => Do($"type {text}");
 
-    public Task SysRqAsync(string key, CancellationToken cancellationToken) => Do($"sysrq {key}");
+    public async Task<string> SysRqAsync(string key, CancellationToken cancellationToken)
+    {
+        await Do($"sysrq {key}");
+        return $"sysrq: {key}";
+    }
 
     public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => Do($"clock {moment.Year}");
 
@@ -46,7 +50,7 @@ internal sealed class FakeMachine(string name, List<string> done) : IStepMachine
 
     public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => Do($"skew {partsPerMillion}");
 
-    public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) => Do($"disk {disk} {fault.Kind}");
+    public Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken) => Do($"disk {disk} {fault.Kind}");
 
     private Task Do(string what)
     {

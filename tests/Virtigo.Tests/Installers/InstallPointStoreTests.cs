@@ -34,7 +34,7 @@ public sealed class InstallPointStoreTests : IDisposable
         await File.WriteAllTextAsync(Disk, "went on", Token);
 
         using InstallPointTurn turn = await EnterAsync("a");
-        await turn.TakeAsync(Disk, _draft, s_today, Token);
+        await turn.TakeAsync([Disk], _draft, s_today, Token);
 
         Assert.Equal(kept.Fetched, turn.Point!.Fetched);
         Assert.Equal("disk a", await File.ReadAllTextAsync(Disk, Token));
@@ -153,7 +153,7 @@ public sealed class InstallPointStoreTests : IDisposable
         await File.WriteAllTextAsync(Disk, $"disk {name}", Token);
         await File.WriteAllTextAsync(Path.Combine(_draft, DebianInstall.SyslogName), $"log {name}", Token);
         await File.WriteAllTextAsync(Path.Combine(_draft, DebianInstall.ScreenName), "", Token);
-        await turn.KeepAsync(point, Disk, _draft, Token);
+        await turn.KeepAsync(point, [Disk], _draft, Token);
         return point;
     }
 }

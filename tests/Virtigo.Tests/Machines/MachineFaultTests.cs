@@ -38,6 +38,43 @@ public sealed class MachineFaultTests
         return [.. guest.Faults];
     }
 
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("system", 0)]
+    [InlineData("data", 1)]
+    [InlineData("2", 2)]
+    [InlineData("spare", 2)]
+    public async Task A_disk_is_named_or_numbered(string disk, int number)
+    {
+        await using Machine machine = WithDisks();
+        Assert.Equal(number, machine.DiskNumber(disk));
+    }
+
+    [Theory]
+    [InlineData("3")]
+    [InlineData("date")]
+    public async Task A_disk_that_is_not_there_is_refused_with_those_that_are(string disk)
+    {
+        await using Machine machine = WithDisks();
+        VirtigoException wrong = Assert.Throws<VirtigoException>(() => machine.DiskNumber(disk));
+        Assert.Equal(FailureKind.Usage, wrong.Kind);
+        Assert.Equal($"The machine server has no disk {disk}; it has: system, data, spare.", wrong.Message);
+    }
+
+    private static Machine WithDisks() => new(new MachineConfig
+    {
+        Name = "server",
+        Hypervisor = new OneGuest(new RecordingGuest()),
+        Guest = new GuestConfig
+        {
+            Name = "server",
+            WorkDirectory = "/none",
+            MemoryMiB = 16,
+            Disks = [new("/a", DiskFormat.Qcow2), new("/b", DiskFormat.Qcow2) { Serial = "data" }, new("/c", DiskFormat.Qcow2) { Serial = "spare" }],
+        },
+        Seed = 1,
+    });
+
     private sealed class RecordingGuest : FakeGuest
     {
         public List<DiskFault> Faults { get; } = [];

@@ -215,7 +215,7 @@ public sealed class SwitchFaultTests
         await using SwitchFixture lan = SwitchFixture.Start(options => options with { HeldBytes = 10 * 2048 }, "lan: a b");
         SwitchGuest a = await lan.ConnectAsync("a");
         SwitchGuest b = await lan.ConnectAsync("b");
-        lan.Switch.SetFault(s_there, new LinkFault { Delay = TimeSpan.FromMilliseconds(50) });
+        lan.Switch.SetFault(s_there, new LinkFault { Delay = TimeSpan.FromMilliseconds(500) });
         for (int i = 0; i < 30; i++)
         {
             await a.SendAsync(SwitchGuest.Frame(b.Port.Mac, a.Port.Mac, $"{i}", 1000));

@@ -15,7 +15,7 @@ public sealed class SwitchSnapshotTests
         await using SwitchFixture lan = SwitchFixture.Start("lan: a b");
         SwitchGuest a = await lan.ConnectAsync("a");
         SwitchGuest b = await lan.ConnectAsync("b");
-        lan.Switch.SetFault(new LinkSelector("b", "a"), new LinkFault { Delay = TimeSpan.FromMilliseconds(30) });
+        lan.Switch.SetFault(new LinkSelector("b", "a"), new LinkFault { Delay = TimeSpan.FromMilliseconds(500) });
         await a.SayAsync("b", "before");
         await b.SayAsync("a", "delayed");
         Assert.Equal("before", await b.HearAsync());

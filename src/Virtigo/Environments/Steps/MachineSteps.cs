@@ -1,3 +1,4 @@
+using System.Text;
 using Virtigo.Hypervisors;
 
 namespace Virtigo.Environments.Steps;
@@ -15,9 +16,19 @@ internal sealed record DiskStep : Step
 
     public required string Machine { get; init; }
 
-    public required int Disk { get; init; }
+    /// <summary>The disk's name, or its number from 0.</summary>
+    public required string Disk { get; init; }
 
     public required DiskFault Fault { get; init; }
+
+    /// <summary>Checks how a disk is named.</summary>
+    public static string? CheckDisk(string value)
+    {
+        const int most = 25;
+        return value == Images.ImageManifest.FirstDiskName || Appliances.ValueChecks.DiskName(value) is null
+            || (int.TryParse(value, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number) && number <= most) ? null
+            : "is no disk: expected the name of one, or a number from 0 to 25";
+    }
 
     public static Step? Read(StepValues values)
     {
@@ -47,7 +58,7 @@ internal sealed record DiskStep : Step
             Title = values.Title,
             Machines = [machine],
             Machine = machine,
-            Disk = values.Value<int>("disk") ?? 0,
+            Disk = values.Text("disk") ?? "0",
             Fault = new DiskFault(fault switch
             {
                 "error" => DiskFaultKind.Error,
@@ -176,8 +187,8 @@ internal sealed record SysRqStep : Step
         return new SysRqStep { Place = values.Place, Title = values.Title, Machines = [machine], Machine = machine, Key = key };
     }
 
-    public override Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
-        context.Target.Machine(Machine).SysRqAsync(Key, cancellationToken);
+    public override async Task RunAsync(StepContext context, CancellationToken cancellationToken) =>
+        context.Output.Append(Encoding.UTF8.GetBytes(await context.Target.Machine(Machine).SysRqAsync(Key, cancellationToken) + "\n"), isError: false);
 }
 
 /// <summary>Stops so that a person can look around; goes on at once when there is none.</summary>

@@ -64,8 +64,8 @@ internal interface IStepMachine
     /// <summary>Types a text.</summary>
     Task TypeAsync(string text, CancellationToken cancellationToken);
 
-    /// <summary>Gives its kernel a SysRq command, by key or name.</summary>
-    Task SysRqAsync(string key, CancellationToken cancellationToken);
+    /// <summary>Gives its kernel a SysRq command, by key or name; what the kernel said.</summary>
+    Task<string> SysRqAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Sets its clock.</summary>
     Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken);
@@ -77,7 +77,7 @@ internal interface IStepMachine
     Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken);
 
     /// <summary>Sets the fault of a disk, counted from 0.</summary>
-    Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken);
+    Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken);
 }
 
 /// <summary>What a step runs with.</summary>

@@ -78,7 +78,7 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 
         public Task TypeAsync(string text, CancellationToken cancellationToken) => machine.TypeAsync(text, cancellationToken);
 
-        public Task SysRqAsync(string key, CancellationToken cancellationToken) => machine.SysRqAsync(key, cancellationToken);
+        public Task<string> SysRqAsync(string key, CancellationToken cancellationToken) => machine.SysRqAsync(key, cancellationToken);
 
         public Task SetClockAsync(DateTimeOffset moment, CancellationToken cancellationToken) => machine.SetClockAsync(moment, cancellationToken);
 
@@ -86,7 +86,7 @@ internal sealed class StepTarget(VirtualEnvironment environment) : IStepTarget
 
         public Task SkewClockAsync(double partsPerMillion, CancellationToken cancellationToken) => machine.SkewClockAsync(partsPerMillion, cancellationToken);
 
-        public Task SetDiskFaultAsync(int disk, DiskFault fault, CancellationToken cancellationToken) =>
-            machine.SetDiskFaultAsync(disk, fault, cancellationToken);
+        public Task SetDiskFaultAsync(string disk, DiskFault fault, CancellationToken cancellationToken) =>
+            machine.SetDiskFaultAsync(machine.DiskNumber(disk), fault, cancellationToken);
     }
 }

@@ -123,7 +123,7 @@ internal sealed class UmlGuest : IGuest
     private SerialPort Port(string name) => _launch.Serials.FirstOrDefault(port => port.Name == name)
         ?? throw new ArgumentException($"The guest has no serial port '{name}'.", nameof(name));
 
-    private VirtigoException Cannot(string feature) => HypervisorFeature.Of(feature).Refusal(UmlHypervisor.KindName, _config.Name);
+    private VirtigoException Cannot(string feature) => HypervisorFeature.Of(feature).Refusal(UmlHypervisor.KindName, UmlHypervisor.Abilities, _config.Name);
 
     private async Task CommandAsync(string problem, string command, CancellationToken cancellationToken)
     {

@@ -31,6 +31,20 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
         Reset = true,
         Pause = true,
         SysRq = true,
+        Reasons = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["disk boot"] = "it has no firmware: its kernel is a program of the host's",
+            ["uefi"] = "it has no firmware: its kernel is a program of the host's",
+            ["qcow2"] = "it reads the bytes of a disk as they are; convert it by 'virtigo images export IMAGE disk.raw'",
+            ["discs"] = "it has disks only",
+            ["streams"] = "it has serial lines only, and the agent has one of its own",
+            ["fork"] = "its state is spread over processes of the host and cannot be saved",
+            ["generation id"] = "it has no ACPI, through which a guest is told",
+            ["credentials"] = "it has no firmware to carry them; the kernel's command line can",
+            ["disk faults"] = "its disks are files that it opens itself, with nothing between",
+            ["keys"] = "it has no keyboard; its consoles are serial lines",
+            ["screen"] = "it has no graphics card; its consoles are serial lines",
+        },
     };
 
     /// <inheritdoc/>

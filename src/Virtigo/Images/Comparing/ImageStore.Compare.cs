@@ -77,7 +77,12 @@ public sealed partial class ImageStore
         }
 
         ImageComparison disks = CompareDisks(before.DiskPath, after.DiskPath, wanted, cancellationToken);
-        return disks with { Differences = [.. found, .. disks.Differences] };
+        string[] further = [.. before.Manifest.FurtherDisks.Concat(after.Manifest.FurtherDisks).Select(disk => disk.Name).Distinct()];
+        return disks with
+        {
+            Differences = [.. found, .. disks.Differences],
+            NotCompared = further.Length == 0 ? disks.NotCompared : [.. disks.NotCompared, $"The files on further disks were not compared: {string.Join(", ", further)}."],
+        };
     }
 
     /// <summary>Compares what is on two disks.</summary>

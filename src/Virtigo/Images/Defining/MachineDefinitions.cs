@@ -33,7 +33,15 @@ public sealed record DefinitionOptions
     /// <summary>The exported disk; an absolute path on the host that it will run on.</summary>
     public required string DiskPath { get; init; }
 
-    /// <summary>The disk's format.</summary>
+    /// <summary>Where a further disk is expected: beside the first, with its name before the ending, as in <c>web-data.qcow2</c>.</summary>
+    /// <param name="name">The disk's name.</param>
+    public string FurtherDiskPath(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return Path.Combine(Path.GetDirectoryName(DiskPath) ?? "/", $"{Path.GetFileNameWithoutExtension(DiskPath)}-{name}{Path.GetExtension(DiskPath)}");
+    }
+
+    /// <summary>The format of all disks.</summary>
     public required DiskFormat Format { get; init; }
 
     /// <summary>Public keys that may log in, one line each; only for <see cref="DefinitionKind.CloudInit"/>.</summary>
@@ -117,7 +125,7 @@ public static class MachineDefinitions
             throw new VirtigoException(FailureKind.Host, "The manifest's network cards are none that Virtigo gives.", "Build the image again.");
         }
 
-        foreach (string word in (string[])[shape.Name, shape.Distribution, shape.Release, shape.Architecture])
+        foreach (string word in (string[])[shape.Name, shape.Distribution, shape.Release, shape.Architecture, .. shape.FurtherDisks.Select(disk => disk.Name)])
         {
             if (word.Length == 0 || !word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+'))
             {
@@ -144,11 +152,22 @@ internal static class QemuScript
                 -machine pc,accel=kvm:tcg -cpu max -smp {{shape.Cpus}} -m {{shape.MemoryMiB}} \
             {{firmware}}    -drive {{ShellQuote.Word(disk)}} \
                 -device virtio-blk-pci,drive=disk,addr=0x2 \
-            {{Cards(shape)}}    -device virtio-rng-pci \
+            {{Disks(shape, options)}}{{Cards(shape)}}    -device virtio-rng-pci \
                 -vga none -nographic "$@"
 
             """;
     }
+
+    private static string Disks(MachineShape shape, DefinitionOptions options) => string.Concat(shape.FurtherDisks.Index().Select(disk =>
+    {
+        string path = options.FurtherDiskPath(disk.Item.Name).Replace(",", ",,", StringComparison.Ordinal);
+        string drive = ShellQuote.Word(FormattableString.Invariant($"if=none,id=disk{disk.Index + 1},file={path},format={DiskFormats.Driver(options.Format)},discard=unmap"));
+        return FormattableString.Invariant($"""
+                -drive {drive} \
+                -device virtio-blk-pci,drive=disk{disk.Index + 1},addr=0x{0x11 + disk.Index:x},serial={disk.Item.Name} \
+
+            """);
+    }));
 
     /// <summary>The first card at the place on the bus where the installer found it; the others where environments have theirs, so that their order is the same.</summary>
     private static string Cards(MachineShape shape) => string.Concat(shape.Cards.Index().Select(card => card.Index == 0
@@ -176,7 +195,8 @@ internal static class XenConfig
         type = "hvm"
         {(shape.Uefi ? "bios = \"ovmf\"\n" : "")}vcpus = {shape.Cpus}
         memory = {shape.MemoryMiB}
-        disk = [ {Quoted($"format={DiskFormats.Driver(options.Format)}, vdev=xvda, access=rw, target={options.DiskPath}")} ]
+        disk = [ {Quoted($"format={DiskFormats.Driver(options.Format)}, vdev=xvda, access=rw, target={options.DiskPath}")}{string.Concat(shape.FurtherDisks.Index().Select(disk =>
+            ", " + Quoted($"format={DiskFormats.Driver(options.Format)}, vdev=xvd{(char)('b' + disk.Index)}, access=rw, target={options.FurtherDiskPath(disk.Item.Name)}")))} ]
         vif = [ {string.Join(", ", shape.Cards.Select(mac => $"\"{(mac is null ? "" : $"mac={mac},")}bridge=xenbr0\""))} ]
         serial = "pty"
         vga = "none"
@@ -206,10 +226,13 @@ internal static class ProxmoxScript
             bridge=${3:-vmbr0}
             disk={{import}}
             qm create "$id" --name {{ShellQuote.Word(shape.Name)}} --ostype l26 --cpu host --cores {{shape.Cpus}} --memory {{shape.MemoryMiB}} \
-                --virtio0 "$storage:0,import-from=$disk,discard=on" --boot order=virtio0 \
+                --virtio0 "$storage:0,import-from=$disk,discard=on" {{Disks(shape, options)}}--boot order=virtio0 \
                 {{string.Join(' ', shape.Cards.Index().Select(card => FormattableString.Invariant($"--net{card.Index} \"virtio{(card.Item is null ? "" : "=" + card.Item.ToUpperInvariant())},bridge=$bridge\"")))}} --serial0 socket --vga serial0 --rng0 source=/dev/urandom --agent enabled={{(agent ? 1 : 0)}}{{firmware}}
             echo "start it: qm start $id"
 
             """;
     }
+
+    private static string Disks(MachineShape shape, DefinitionOptions options) => string.Concat(shape.FurtherDisks.Index().Select(disk =>
+        FormattableString.Invariant($"--virtio{disk.Index + 1} \"$storage:0,import-from=\"{ShellQuote.Word(options.FurtherDiskPath(disk.Item.Name))}\",discard=on,serial={disk.Item.Name}\" ")));
 }

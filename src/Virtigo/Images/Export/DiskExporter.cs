@@ -5,8 +5,10 @@ namespace Virtigo.Images;
 
 /// <summary>Writes an image's disk in one of the formats.</summary>
 /// <param name="image">The image.</param>
+/// <param name="diskPath">The one of its disks that a format for one disk takes.</param>
+/// <param name="disk">What the manifest says of that.</param>
 /// <param name="path">The name that the result will have; only for messages and for names within an OVA.</param>
-internal sealed class DiskExporter(StoredImage image, string path)
+internal sealed class DiskExporter(StoredImage image, string diskPath, ImageDisk disk, string path)
 {
     private const int Coroutines = 16;
 
@@ -47,17 +49,20 @@ internal sealed class DiskExporter(StoredImage image, string path)
         source, target,
     ];
 
-    private long Size(ExportOptions options) => options.DiskBytes ?? image.Manifest.Disk.VirtualBytes;
+    private long Size(ExportOptions options) => options.DiskBytes ?? disk.VirtualBytes;
 
-    private async Task ConvertAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    private Task ConvertAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken) =>
+        ConvertAsync(diskPath, target, options, progress, cancellationToken);
+
+    private async Task ConvertAsync(string from, string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         string larger = target + ".larger";
-        string source = options.DiskBytes is null ? image.DiskPath : larger;
+        string source = options.DiskBytes is null ? from : larger;
         try
         {
             if (options.DiskBytes is { } bytes)
             {
-                await QemuImage.CreateOverlayAsync(image.DiskPath, bytes, larger, cancellationToken);
+                await QemuImage.CreateOverlayAsync(from, bytes, larger, cancellationToken);
             }
 
             await QemuImage.RunAsync(ConvertArguments(source, target, options), Failure, new ConvertProgress(progress).Read, cancellationToken);
@@ -70,16 +75,20 @@ internal sealed class DiskExporter(StoredImage image, string path)
 
     private async Task WriteOvaAsync(string target, ExportOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
-        string disk = target + ".vmdk";
+        string[] disks = [.. image.Disks.Select((_, index) => FormattableString.Invariant($"{target}-{index}.vmdk"))];
         try
         {
-            await ConvertAsync(disk, new ExportOptions { Format = DiskFormat.Ova, DiskBytes = options.DiskBytes }, progress, cancellationToken);
+            foreach ((int index, (_, string from, _)) in image.Disks.Index())
+            {
+                await ConvertAsync(from, disks[index], new ExportOptions { Format = DiskFormat.Ova, DiskBytes = index == 0 ? options.DiskBytes : null }, progress, cancellationToken);
+            }
+
             MachineShape shape = MachineShape.Of(image.Manifest) with { DiskBytes = Size(options) };
-            await OvaWriter.WriteAsync(target, Path.GetFileNameWithoutExtension(path), shape, disk, cancellationToken);
+            await OvaWriter.WriteAsync(target, Path.GetFileNameWithoutExtension(path), shape, disks, cancellationToken);
         }
         finally
         {
-            File.Delete(disk);
+            Array.ForEach(disks, File.Delete);
         }
     }
 
@@ -87,10 +96,10 @@ internal sealed class DiskExporter(StoredImage image, string path)
     private async Task CompressAsync(
         string program, IReadOnlyList<string> arguments, string target, long bytes, IProgress<double>? progress, CancellationToken cancellationToken)
     {
-        using var disk = Qcow2Disk.Open(image.DiskPath);
+        using var content = Qcow2Disk.Open(diskPath);
         var command = new ChildCommand(program, arguments) { PipeInput = true, PipeOutput = true };
         await using ChildProcess child = await ChildProcess.StartAsync(command, cancellationToken);
-        Task feeding = FeedAsync(disk, child.Input, bytes, progress, cancellationToken);
+        Task feeding = FeedAsync(content, child.Input, bytes, progress, cancellationToken);
         await using (FileStream file = new(target, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous))
         {
             await child.Output.CopyToAsync(file, 1 << 20, cancellationToken);

@@ -15,6 +15,12 @@ public sealed record ExportOptions
     /// </summary>
     public long? DiskBytes { get; init; }
 
+    /// <summary>
+    /// The name of the disk to export, <see cref="ImageManifest.FirstDiskName"/> for the first; null when there is no other. An
+    /// <see cref="DiskFormat.Ova"/> holds them all.
+    /// </summary>
+    public string? Disk { get; init; }
+
     /// <summary>Replace the file if there is one.</summary>
     public bool Force { get; init; }
 

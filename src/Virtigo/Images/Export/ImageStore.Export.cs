@@ -23,12 +23,13 @@ public sealed partial class ImageStore
         options ??= new ExportOptions();
         using ImageLease lease = await LeaseAsync(image, cancellationToken);
         path = Path.GetFullPath(path);
-        CheckExport(image, path, options);
+        (string Path, ImageDisk Sealed) disk = ChooseDisk(image, options);
+        CheckExport(disk.Path, path, options);
         CheckSize(image, options.DiskBytes);
         string temporary = $"{path}.{Guid.NewGuid():N}.part";
         try
         {
-            await new DiskExporter(image, path).WriteAsync(temporary, options, progress, cancellationToken);
+            await new DiskExporter(image, disk.Path, disk.Sealed, path).WriteAsync(temporary, options, progress, cancellationToken);
             await Task.Run(() => DiskFile.Flush(temporary), cancellationToken);
             if (!options.Sums && options.SignCommand is null)
             {
@@ -50,7 +51,30 @@ public sealed partial class ImageStore
         }
     }
 
-    private static void CheckExport(StoredImage image, string path, ExportOptions options)
+    private static (string Path, ImageDisk Sealed) ChooseDisk(StoredImage image, ExportOptions options)
+    {
+        IReadOnlyList<(string Name, string Path, ImageDisk Sealed)> disks = image.Disks;
+        string names = string.Join(", ", disks.Select(disk => disk.Name));
+        if (options is { Format: DiskFormat.Ova, Disk: not null })
+        {
+            throw new VirtigoException(FailureKind.Usage, "An OVA holds all disks of an image.", "Leave out --disk, or choose another format.");
+        }
+
+        if (disks.Count > 1 && options is { Disk: null, Format: not DiskFormat.Ova })
+        {
+            throw new VirtigoException(FailureKind.Usage, $"The image {image.Name} has several disks, and a {DiskFormats.NameOf(options.Format)} file holds one: {names}.",
+                $"Export each, beginning with --disk {disks[0].Name}; or all in one file as ova.");
+        }
+
+        (string Name, string Path, ImageDisk Sealed) found = options.Disk is null ? disks[0] : disks.FirstOrDefault(disk => disk.Name == options.Disk);
+        return found.Path is null
+            ? throw new VirtigoException(FailureKind.Usage, $"The image {image.Name} has no disk {options.Disk}; it has: {names}.", "virtigo images show lists them.")
+            : found.Path != image.DiskPath && options.DiskBytes is not null
+            ? throw new VirtigoException(FailureKind.Usage, "Only the first disk can be exported larger than it is.", "Leave out --disk-size.")
+            : (found.Path, found.Sealed);
+    }
+
+    private static void CheckExport(string diskPath, string path, ExportOptions options)
     {
         if (options is { Compress: true, Format: not DiskFormat.Qcow2 })
         {
@@ -77,7 +101,7 @@ public sealed partial class ImageStore
 
         // How small compression makes a disk is known only afterwards.
         long needed = options.Compress || options.Format is DiskFormat.Vmdk or DiskFormat.Ova or DiskFormat.RawZst or DiskFormat.RawXz
-            ? 0 : DiskFile.AllocatedBytes(image.DiskPath);
+            ? 0 : DiskFile.AllocatedBytes(diskPath);
         long free = DiskFile.FreeBytes(Path.GetDirectoryName(path)!);
         if (needed > free)
         {

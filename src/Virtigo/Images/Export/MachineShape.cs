@@ -20,6 +20,9 @@ internal sealed record MachineShape(
     /// <summary>The network cards, each with the Ethernet address that it must have, or null.</summary>
     public IReadOnlyList<string?> Cards { get; init; } = [null];
 
+    /// <summary>The disks beside the first.</summary>
+    public IReadOnlyList<NamedDisk> FurtherDisks { get; init; } = [];
+
     /// <summary>Reads it from a manifest.</summary>
     public static MachineShape Of(ImageManifest manifest)
     {
@@ -30,6 +33,7 @@ internal sealed record MachineShape(
             manifest.Firmware == "uefi")
         {
             Cards = [.. manifest.NetworkCards.Take(MostCards).Select(card => card.Mac)],
+            FurtherDisks = [.. manifest.FurtherDisks.Select(disk => new NamedDisk(disk.Name, disk.Disk.VirtualBytes))],
         };
     }
 
@@ -42,3 +46,8 @@ internal sealed record MachineShape(
             : null;
     }
 }
+
+/// <summary>A disk beside the first.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Bytes">Its size in bytes.</param>
+internal sealed record NamedDisk(string Name, long Bytes);

@@ -20,22 +20,31 @@ internal static class OvaWriter
     /// <param name="target">The OVA; must not exist.</param>
     /// <param name="name">The beginning of the names within.</param>
     /// <param name="shape">The machine.</param>
-    /// <param name="diskPath">The disk as streamOptimized vmdk.</param>
+    /// <param name="diskPaths">The disks as streamOptimized vmdk, in their order.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
-    public static async Task WriteAsync(string target, string name, MachineShape shape, string diskPath, CancellationToken cancellationToken)
+    public static async Task WriteAsync(string target, string name, MachineShape shape, IReadOnlyList<string> diskPaths, CancellationToken cancellationToken)
     {
-        await using FileStream disk = new(diskPath, FileMode.Open, FileAccess.Read, FileShare.Read, BufferSize, FileOptions.SequentialScan);
-        string diskName = name + "-disk1.vmdk";
-        byte[] descriptor = Encoding.UTF8.GetBytes(OvfDescriptor.Write(shape, diskName, disk.Length));
-        string sums = Line(name + ".ovf", HashData(descriptor)) + Line(diskName, await HashDataAsync(disk, cancellationToken));
-        disk.Position = 0;
+        (string Name, string Path)[] disks = [.. diskPaths.Index().Select(disk => (string.Create(CultureInfo.InvariantCulture, $"{name}-disk{disk.Index + 1}.vmdk"), disk.Item))];
+        byte[] descriptor = Encoding.UTF8.GetBytes(OvfDescriptor.Write(shape, [.. disks.Select(disk => (disk.Name, new FileInfo(disk.Path).Length))]));
+        string sums = Line(name + ".ovf", HashData(descriptor));
+        foreach ((string diskName, string path) in disks)
+        {
+            await using FileStream disk = Open(path);
+            sums += Line(diskName, await HashDataAsync(disk, cancellationToken));
+        }
 
         await using FileStream file = new(target, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
         await using TarWriter tar = new(file, TarEntryFormat.Ustar);
         await AddAsync(tar, name + ".ovf", new MemoryStream(descriptor), cancellationToken);
         await AddAsync(tar, name + ".mf", new MemoryStream(Encoding.ASCII.GetBytes(sums)), cancellationToken);
-        await AddAsync(tar, diskName, disk, cancellationToken);
+        foreach ((string diskName, string path) in disks)
+        {
+            await using FileStream disk = Open(path);
+            await AddAsync(tar, diskName, disk, cancellationToken);
+        }
     }
+
+    private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferSize, FileOptions.SequentialScan);
 
     private static string Line(string name, byte[] hash) => string.Create(CultureInfo.InvariantCulture, $"SHA1({name})= {Convert.ToHexStringLower(hash)}\n");
 

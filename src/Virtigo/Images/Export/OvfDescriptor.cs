@@ -21,8 +21,14 @@ internal static class OvfDescriptor
     /// <param name="shape">The machine.</param>
     /// <param name="diskName">The name of the disk's file.</param>
     /// <param name="diskFileBytes">That file's length in bytes.</param>
-    public static string Write(MachineShape shape, string diskName, long diskFileBytes)
+    public static string Write(MachineShape shape, string diskName, long diskFileBytes) => Write(shape, [(diskName, diskFileBytes)]);
+
+    /// <summary>Writes the description of a machine with several disks.</summary>
+    /// <param name="shape">The machine.</param>
+    /// <param name="files">The name and the length in bytes of each disk's file, in the order of the disks.</param>
+    public static string Write(MachineShape shape, IReadOnlyList<(string Name, long Bytes)> files)
     {
+        IReadOnlyList<long> sizes = [shape.DiskBytes, .. shape.FurtherDisks.Select(disk => disk.Bytes)];
         using var text = new Utf8Writer();
         using (var xml = XmlWriter.Create(text, new XmlWriterSettings { Indent = true, NewLineChars = "\n" }))
         {
@@ -31,9 +37,21 @@ internal static class OvfDescriptor
             xml.WriteAttributeString("xmlns", "rasd", null, Rasd);
             xml.WriteAttributeString("xmlns", "vssd", null, Vssd);
             xml.WriteAttributeString("xmlns", "vmw", null, Vmware);
-            Section(xml, "References", null, () => Element(xml, "File", [("id", "file1"), ("href", diskName), ("size", Number(diskFileBytes))]));
-            Section(xml, "DiskSection", "The disk", () => Element(xml, "Disk",
-                [("diskId", "disk1"), ("fileRef", "file1"), ("capacity", Number(shape.DiskBytes)), ("capacityAllocationUnits", "byte"), ("format", StreamOptimized)]));
+            Section(xml, "References", null, () =>
+            {
+                foreach ((int index, (string name, long bytes)) in files.Index())
+                {
+                    Element(xml, "File", [("id", "file" + Number(index + 1)), ("href", name), ("size", Number(bytes))]);
+                }
+            });
+            Section(xml, "DiskSection", sizes.Count == 1 ? "The disk" : "The disks", () =>
+            {
+                foreach ((int index, long bytes) in sizes.Index())
+                {
+                    Element(xml, "Disk",
+                        [("diskId", "disk" + Number(index + 1)), ("fileRef", "file" + Number(index + 1)), ("capacity", Number(bytes)), ("capacityAllocationUnits", "byte"), ("format", StreamOptimized)]);
+                }
+            });
             Section(xml, "NetworkSection", "The network", () =>
             {
                 xml.WriteStartElement("Network", Ovf);
@@ -75,6 +93,14 @@ internal static class OvfDescriptor
                 ("ResourceSubType", "lsilogic"), ("ResourceType", "6"));
             Item(xml, ("AddressOnParent", "0"), ("Description", "Disk"), ("ElementName", "Disk 1"), ("HostResource", "ovf:/disk/disk1"),
                 ("InstanceID", "4"), ("Parent", "3"), ("ResourceType", "17"));
+            foreach ((int index, NamedDisk disk) in shape.FurtherDisks.Index())
+            {
+                // The controller itself has the address 7 on its bus.
+                int address = index + 1 < 7 ? index + 1 : index + 2;
+                Item(xml, ("AddressOnParent", Number(address)), ("Description", $"Disk {disk.Name}"), ("ElementName", $"Disk {Number(index + 2)}"),
+                    ("HostResource", "ovf:/disk/disk" + Number(index + 2)), ("InstanceID", Number(100 + index)), ("Parent", "3"), ("ResourceType", "17"));
+            }
+
             foreach ((int index, string? mac) in shape.Cards.Index())
             {
                 Card(xml, index, mac);

@@ -4,7 +4,7 @@ namespace Virtigo.Images;
 /// <param name="disk">The disk.</param>
 /// <param name="start">Where the part begins, in bytes.</param>
 /// <param name="length">How long it is, in bytes.</param>
-internal sealed class DiskRange(Qcow2Disk disk, long start, long length)
+internal sealed class DiskRange(DiskContent disk, long start, long length)
 {
     /// <summary>More than any sound file system of an appliance needs.</summary>
     private const int MostReads = 50_000_000;

@@ -8,7 +8,7 @@ namespace Virtigo.Images;
 /// Reads what a guest sees on a self-contained qcow2 disk, straight from the file: nothing is copied first and no program is started.
 /// Offsets and lengths in the file are checked, whoever wrote them. Not safe for concurrent use.
 /// </summary>
-internal sealed class Qcow2Disk : IDisposable
+internal sealed class Qcow2Disk : DiskContent
 {
     private const int HeaderLength = 112;
     private const ulong OffsetMask = 0x00FF_FFFF_FFFF_FE00;
@@ -54,7 +54,7 @@ internal sealed class Qcow2Disk : IDisposable
     }
 
     /// <summary>The size that the guest sees, in bytes.</summary>
-    public long Length { get; }
+    public override long Length { get; }
 
     private int ClusterBytes => 1 << _clusterBits;
 
@@ -62,7 +62,7 @@ internal sealed class Qcow2Disk : IDisposable
 
     /// <summary>Opens a disk for reading.</summary>
     /// <exception cref="VirtigoException">The file cannot be read, is damaged, or needs another file (<see cref="FailureKind.Host"/>).</exception>
-    public static Qcow2Disk Open(string path)
+    public static new Qcow2Disk Open(string path)
     {
         SafeFileHandle? file = null;
         try
@@ -83,7 +83,7 @@ internal sealed class Qcow2Disk : IDisposable
     }
 
     /// <summary>Reads a part of the disk; it must lie within <see cref="Length"/>. Holes read as zeros.</summary>
-    public void Read(long offset, Span<byte> buffer)
+    public override void Read(long offset, Span<byte> buffer)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(buffer.Length, Length - offset);
@@ -114,8 +114,27 @@ internal sealed class Qcow2Disk : IDisposable
         }
     }
 
-    /// <summary>Closes the file.</summary>
-    public void Dispose() => _file.Dispose();
+    /// <inheritdoc/>
+    public override long NextData(long offset)
+    {
+        for (; offset < Length; offset = ((offset >> _clusterBits) + 1) << _clusterBits)
+        {
+            if ((_roots[(offset >> _clusterBits) / EntriesPerTable] & OffsetMask) == 0)
+            {
+                // None of what this table would have is there.
+                offset |= ((long)EntriesPerTable << _clusterBits) - 1;
+            }
+            else if (!IsHole(Entry(offset)))
+            {
+                return offset;
+            }
+        }
+
+        return Length;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose() => _file.Dispose();
 
     private static bool IsHole(ulong entry) =>
         (entry & CompressedFlag) == 0 && ((entry & ZeroFlag) != 0 || (entry & OffsetMask) == 0);

@@ -43,8 +43,16 @@ internal sealed record DebianDisk
     /// <summary>Further file systems. What they leave is the root's.</summary>
     public IReadOnlyList<DiskMount> Mounts { get; init; } = [];
 
+    /// <summary>The disks beside this one.</summary>
+    public IReadOnlyList<FurtherDisk> Further { get; init; } = [];
+
+    /// <summary>Where file systems of their own are mounted.</summary>
+    public IEnumerable<string> MountedPaths =>
+        Mounts.Select(mount => mount.Path).Concat(Further.SelectMany(disk => disk.Partitions).Where(one => one.IsMounted).Select(one => one.Path));
+
     /// <summary>The kinds of file systems that partitions or volumes have.</summary>
-    public IReadOnlyList<string> FileSystems => [.. Mounts.Select(mount => mount.FileSystem).Append(FileSystem).Distinct().Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> FileSystems =>
+        [.. Mounts.Select(mount => mount.FileSystem).Concat(Further.SelectMany(disk => disk.Partitions).Select(one => one.FileSystem)).Append(FileSystem).Distinct().Order(StringComparer.Ordinal)];
 
     // Four partitions are all that an MBR has without a chain of them; firmware that boots from GPT boots from it everywhere.
     private bool HasGpt => Firmware == FirmwareKind.Uefi || Mounts.Count > 0 || Lvm;
@@ -77,7 +85,7 @@ internal sealed record DebianDisk
         yield return Text("partman-auto/method", Passphrase is not null ? "crypto" : Lvm ? "lvm" : "regular",
             Passphrase is not null ? "An encrypted disk is asked for: logical volumes in one encrypted partition, /boot beside it."
             : Lvm ? "Logical volumes are asked for." : "Plain partitions: an image is grown and backed up as a whole.");
-        yield return Text("partman-auto/disk", disk, "The only disk.");
+        yield return Text("partman-auto/disk", disk, Further.Count == 0 ? "The only disk." : "The first disk; the others are Virtigo's to lay out.");
         foreach (Answer answer in Encryption())
         {
             yield return answer;

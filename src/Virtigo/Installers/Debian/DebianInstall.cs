@@ -21,6 +21,9 @@ internal sealed record InstallJob
     /// <summary>The disk to install on: an empty qcow2, or that of the state gone on from.</summary>
     public required string DiskPath { get; init; }
 
+    /// <summary>The disks beside that one.</summary>
+    public IReadOnlyList<GuestDisk> FurtherDisks { get; init; } = [];
+
     /// <summary>The installer's kernel.</summary>
     public required string KernelPath { get; init; }
 
@@ -178,7 +181,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         Firmware = job.Firmware,
         Accelerator = job.Accelerator,
         SavedState = job.SavedState,
-        Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }],
+        Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }, .. job.FurtherDisks],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
         Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
         Serials =

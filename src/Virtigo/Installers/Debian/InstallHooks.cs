@@ -43,6 +43,7 @@ internal static class InstallHooks
             .Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
         Script("usr/lib/finish-install.d/93virtigo-more", More),
         .. OptionalScript("usr/lib/partman/finish.d/92virtigo", disk.Passphrase is null ? "" : Opened),
+        .. OptionalScript("usr/lib/partman/finish.d/91virtigo", FurtherDiskSteps.Script(disk.Further)),
         .. disk.Grow ? DiskGrowth.Files : [],
     ];
 
@@ -63,7 +64,7 @@ internal static class InstallHooks
             Secret("virtigo/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
             Script("virtigo/own", Wake(choices) + Take),
             Script("usr/lib/finish-install.d/94virtigo", Clean.Replace("@USER@", user?.Name ?? "", StringComparison.Ordinal)
-                .Replace("@MOUNTS@", string.Join(' ', choices.Disk.Mounts.Select(mount => mount.Path)), StringComparison.Ordinal)),
+                .Replace("@MOUNTS@", string.Join(' ', choices.Disk.MountedPaths), StringComparison.Ordinal)),
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),

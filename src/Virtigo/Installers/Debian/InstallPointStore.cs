@@ -75,7 +75,6 @@ internal sealed class InstallPointTurn : IDisposable
     public const string RecordName = "point.json";
 
     private const string StateName = "state";
-    private const string DiskName = "disk.qcow2";
     private static readonly string[] s_logs = [DebianInstall.SyslogName, DebianInstall.ScreenName];
     private readonly InstallPointStore _store;
     private readonly string _folder;
@@ -102,14 +101,18 @@ internal sealed class InstallPointTurn : IDisposable
         return Path.Combine(Partial, StateName);
     }
 
-    /// <summary>Keeps what was begun: copies the disk and the logs, and waits until all is on its storage.</summary>
+    /// <summary>Keeps what was begun: copies the disks and the logs, and waits until all is on its storage.</summary>
     /// <param name="point">What it is.</param>
-    /// <param name="diskPath">The disk as it was when the state was saved.</param>
+    /// <param name="diskPaths">The disks as they were when the state was saved, in their order.</param>
     /// <param name="logFolder">Where the installer's logs are.</param>
     /// <param name="cancellationToken">Ends the keeping; then there is none.</param>
-    public async Task KeepAsync(InstallPoint point, string diskPath, string logFolder, CancellationToken cancellationToken)
+    public async Task KeepAsync(InstallPoint point, IReadOnlyList<string> diskPaths, string logFolder, CancellationToken cancellationToken)
     {
-        await CopyAsync(diskPath, Path.Combine(Partial, DiskName), cancellationToken);
+        foreach ((int index, string path) in diskPaths.Index())
+        {
+            await CopyAsync(path, Path.Combine(Partial, DiskName(index)), cancellationToken);
+        }
+
         foreach (string log in s_logs)
         {
             await CopyAsync(Path.Combine(logFolder, log), Path.Combine(Partial, log), cancellationToken);
@@ -125,15 +128,19 @@ internal sealed class InstallPointTurn : IDisposable
         _store.Prune();
     }
 
-    /// <summary>Takes a copy of the disk and the logs, for an install that goes on from here.</summary>
-    /// <param name="diskPath">The disk to make.</param>
+    /// <summary>Takes a copy of the disks and the logs, for an install that goes on from here.</summary>
+    /// <param name="diskPaths">The disks to make, in their order.</param>
     /// <param name="logFolder">Where the logs are to be.</param>
     /// <param name="now">The time, for what is used the least to go first.</param>
     /// <param name="cancellationToken">Ends the copying.</param>
-    public async Task TakeAsync(string diskPath, string logFolder, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task TakeAsync(IReadOnlyList<string> diskPaths, string logFolder, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Directory.SetLastWriteTimeUtc(_folder, now.UtcDateTime);
-        await CopyAsync(Path.Combine(_folder, DiskName), diskPath, cancellationToken);
+        foreach ((int index, string path) in diskPaths.Index())
+        {
+            await CopyAsync(Path.Combine(_folder, DiskName(index)), path, cancellationToken);
+        }
+
         foreach (string log in s_logs)
         {
             await CopyAsync(Path.Combine(_folder, log), Path.Combine(logFolder, log), cancellationToken);
@@ -150,6 +157,8 @@ internal sealed class InstallPointTurn : IDisposable
             _held.Dispose();
         }
     }
+
+    private static string DiskName(int index) => index == 0 ? "disk.qcow2" : FormattableString.Invariant($"disk-{index}.qcow2");
 
     private static Task CopyAsync(string from, string to, CancellationToken cancellationToken) =>
         Task.Run(() => File.Copy(from, to, overwrite: true), cancellationToken);

@@ -1,0 +1,99 @@
+using System.Text;
+
+namespace Virtigo.Images;
+
+/// <summary>A file on a volume, as a boot loader finds it: within the one file system, which knows nothing of mounts.</summary>
+/// <param name="Path">Where it is, links followed.</param>
+/// <param name="Size">Its size in bytes: a guest's word.</param>
+internal abstract record VolumeFile(string Path, long Size)
+{
+    /// <summary>The content, at most so many bytes of it; null when it is longer.</summary>
+    public abstract byte[]? Read(int limit);
+}
+
+/// <summary>Finds files on one file system by their path.</summary>
+internal interface IVolumeFiles
+{
+    /// <summary>The file of a path, symbolic links followed; null when there is none.</summary>
+    VolumeFile? File(string path);
+
+    /// <summary>The names in a folder; empty when there is none.</summary>
+    IReadOnlyList<string> Names(string folder);
+}
+
+/// <summary>The files of an ext file system.</summary>
+internal sealed class ExtFiles(ExtVolume volume) : IVolumeFiles
+{
+    private const int MostLinks = 40;
+
+    /// <inheritdoc/>
+    public VolumeFile? File(string path) => Resolve(path) is { IsFile: true } inode ? new ExtFile(volume, inode, path) : null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Names(string folder) =>
+        Resolve(folder) is { IsDirectory: true } inode ? [.. volume.Entries(inode).Select(entry => GuestName.Text(entry.Name))] : [];
+
+    private ExtInode? Resolve(string path)
+    {
+        var todo = new Stack<string>(Words(path).Reverse());
+        var at = new List<ExtInode> { volume.Inode(ExtVolume.RootInode) };
+        int links = 0;
+        while (todo.TryPop(out string? word))
+        {
+            if (word == "..")
+            {
+                at.RemoveRange(Math.Max(1, at.Count - 1), at.Count > 1 ? 1 : 0);
+                continue;
+            }
+
+            byte[] name = Encoding.UTF8.GetBytes(word);
+            uint number = at[^1].IsDirectory ? volume.Entries(at[^1]).FirstOrDefault(entry => entry.Name.AsSpan().SequenceEqual(name)).Inode : 0;
+            if (number == 0)
+            {
+                return null;
+            }
+
+            ExtInode next = volume.Inode(number);
+            if (!next.IsLink)
+            {
+                at.Add(next);
+                continue;
+            }
+
+            if (++links > MostLinks)
+            {
+                return null;
+            }
+
+            string target = Encoding.UTF8.GetString(volume.Target(next));
+            if (target.StartsWith('/'))
+            {
+                at.RemoveRange(1, at.Count - 1);
+            }
+
+            foreach (string part in Words(target).Reverse())
+            {
+                todo.Push(part);
+            }
+        }
+
+        return at[^1];
+    }
+
+    private static string[] Words(string path) => [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(word => word != ".")];
+
+    private sealed record ExtFile(ExtVolume Volume, ExtInode Inode, string At) : VolumeFile(At, Inode.Size)
+    {
+        public override byte[]? Read(int limit)
+        {
+            if (Size > limit)
+            {
+                return null;
+            }
+
+            using var content = new MemoryStream();
+            Volume.Copy(Inode, content, CancellationToken.None);
+            return content.ToArray();
+        }
+    }
+}

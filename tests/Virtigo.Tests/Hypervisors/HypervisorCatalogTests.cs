@@ -1,0 +1,27 @@
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Xunit;
+
+namespace Virtigo.Tests.Hypervisors;
+
+public sealed class HypervisorCatalogTests
+{
+    private static readonly IReadOnlyList<IHypervisor> s_all = HypervisorCatalog.All(new HostPaths("/c", "/d", "/s", "/e", "/r"));
+
+    [Fact]
+    public void Every_no_has_its_reason_and_only_a_no_has_one()
+    {
+        foreach (IHypervisor hypervisor in s_all)
+        {
+            IEnumerable<string> missing = HypervisorFeature.All.Where(feature => !feature.IsIn(hypervisor.Capabilities)).Select(feature => feature.Name);
+            Assert.Equal(missing.Order(), hypervisor.Capabilities.Reasons.Keys.Order());
+            Assert.All(hypervisor.Capabilities.Reasons.Values, reason => Assert.Matches(@"\A[^\n]{10,200}[^.\n]\z", reason));
+        }
+    }
+
+    [Fact]
+    public void Names_are_told_apart_and_everything_can_be_done_by_one() =>
+        Assert.Multiple(
+            () => Assert.Equal(s_all.Count, s_all.Select(hypervisor => hypervisor.Name).Distinct().Count()),
+            () => Assert.All(HypervisorFeature.All, feature => Assert.Contains(s_all, hypervisor => feature.IsIn(hypervisor.Capabilities))));
+}
