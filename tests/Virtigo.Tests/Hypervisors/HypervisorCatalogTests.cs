@@ -1,3 +1,4 @@
+using Virtigo.Cli.Output;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Xunit;
@@ -17,6 +18,23 @@ public sealed class HypervisorCatalogTests
             Assert.Equal(missing.Order(), hypervisor.Capabilities.Reasons.Keys.Order());
             Assert.All(hypervisor.Capabilities.Reasons.Values, reason => Assert.Matches(@"\A[^\n]{10,200}[^.\n]\z", reason));
         }
+    }
+
+    [Fact]
+    public void The_page_shows_the_matrix_as_it_is()
+    {
+        var matrix = new HypervisorMatrix([.. s_all.Select(one => (one.Name, one.Capabilities, new HypervisorPresence("1", null, null)))]);
+        string table = string.Join('\n', matrix.Text());
+        string page = Path.Combine(Repository.Root, "docs", "hypervisors.md");
+        string text = File.ReadAllText(page);
+        if (Environment.GetEnvironmentVariable("VIRTIGO_WRITE_GOLDEN") == "1")
+        {
+            int begin = text.IndexOf("```text\n", StringComparison.Ordinal);
+            int end = text.IndexOf("```\n", begin + 1, StringComparison.Ordinal);
+            File.WriteAllText(page, text[..begin] + "```text\n" + table + "\n" + text[end..]);
+        }
+
+        Assert.Contains(table, File.ReadAllText(page), StringComparison.Ordinal);
     }
 
     [Fact]
