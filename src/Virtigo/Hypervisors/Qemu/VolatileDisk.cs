@@ -14,6 +14,7 @@ internal sealed class VolatileDisk : IAsyncDisposable
     public const string Program = "qemu-nbd";
 
     private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ConnectPause = TimeSpan.FromMilliseconds(2);
     private readonly GuestDisk _disk;
@@ -67,6 +68,8 @@ internal sealed class VolatileDisk : IAsyncDisposable
         }
         catch (Exception error) when (error is IOException or InvalidDataException)
         {
+            // One that closed the connection is about to end: only then has it said why.
+            await Task.WhenAny(_keeper.Exited, Task.Delay(EndLimit, CancellationToken.None));
             throw Failure(_keeper.ErrorTail.Trim() is { Length: > 0 } said ? said : error.Message, error);
         }
         catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
