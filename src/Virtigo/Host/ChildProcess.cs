@@ -12,12 +12,15 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>The most that is kept of what a child says, in bytes.</summary>
     public const int TailLimit = 16 << 10;
 
+    private const int NoSignal = 0;
     private const int KillSignal = 9;
     private const int Cont = 18;
 
     // The end of our side of the pipe is the end of us: the only thing that is told to all processes of a group when their first is killed with us.
     private const string Guard = "{ read -r end; kill -9 -$$; } </proc/$$/fd/0 >/dev/null 2>&1 & ";
 
+    private static readonly TimeSpan GroupEndLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan GroupEndStep = TimeSpan.FromMilliseconds(2);
     private readonly Process _process;
     private readonly ByteTail _tail = new(TailLimit);
 
@@ -155,10 +158,24 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         {
             // What it left has its output open. The guard at least is in the group, so its number is nobody else's yet.
             _ = SignalGroup(-Id, KillSignal);
+            await GroupEndAsync();
         }
 
         await Task.WhenAll(drains);
         return code;
+    }
+
+    /// <summary>
+    /// Waits until nothing of the group is left: they die in their own time, and are nobody's children whose end we would be told. Where nobody
+    /// buries orphans, they are dead all the same when the limit is over.
+    /// </summary>
+    private async Task GroupEndAsync()
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (SignalGroup(-Id, NoSignal) == 0 && TimeProvider.System.GetElapsedTime(start) < GroupEndLimit)
+        {
+            await Task.Delay(GroupEndStep);
+        }
     }
 
     private async Task DrainAsync(Stream stream)
