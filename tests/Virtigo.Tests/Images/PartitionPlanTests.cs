@@ -61,8 +61,8 @@ public sealed class PartitionPlanTests : IDisposable
         Assert.Contains("label: gpt", table, StringComparison.Ordinal);
         Assert.Contains("start=        2048, size=      614400, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4", table, StringComparison.Ordinal);
         Assert.Contains("start=      616448, size=      131072, type=0657FD6D-A4AB-43C4-84E5-0933C84B4F4F", table, StringComparison.Ordinal);
-        Assert.Equal(disk.FileSystemId(2).ToString() + " swap",
-            (await Tool.RunAsync("/bin/sh", ["-c", $"blkid -p -O $((616448 * 512)) -o value -s UUID -s TYPE '{raw}' | xargs"], Token)).Trim());
+        string swap = await Tool.RunAsync("blkid", ["-p", "-O", FormattableString.Invariant($"{616448 * 512}"), "-o", "value", "-s", "UUID", "-s", "TYPE", raw], Token);
+        Assert.Equal([disk.FileSystemId(2).ToString(), "swap"], swap.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Fact]
