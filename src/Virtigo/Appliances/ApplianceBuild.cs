@@ -116,12 +116,11 @@ internal sealed partial class ApplianceBuild(
     {
         string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
         await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
-        var further = new List<GuestDisk>();
-        foreach (FurtherDisk disk in plan.Disk.Value.Further)
+        IReadOnlyList<GuestDisk> further = ImageStore.FurtherDisks(
+            plan.Disk.Value.Further.Select(disk => disk.Name), name => Path.Combine(draft.Directory, $"boot-test-{name}.qcow2"));
+        foreach (GuestDisk disk in further)
         {
-            string copy = Path.Combine(draft.Directory, $"boot-test-{disk.Name}.qcow2");
-            await QemuImage.CreateOverlayAsync(draft.FurtherDiskPath(disk.Name), copy, cancellationToken);
-            further.Add(new GuestDisk(copy, DiskFormat.Qcow2) { Unsafe = true, Serial = disk.Name });
+            await QemuImage.CreateOverlayAsync(draft.FurtherDiskPath(disk.Serial!), disk.Path, cancellationToken);
         }
 
         BootReport report = await new BootTest(hypervisor, clock).RunAsync(
