@@ -27,6 +27,10 @@ internal sealed record HypervisorLine(string Name, bool Usable, string? Version,
 
 internal sealed record FeatureLine(string Name, bool Has, string? Reason);
 
+internal sealed record ProofLine(string Hypervisor, string Verdict, string? Accelerator, double? Seconds, string? Reason, string? Report);
+
+internal sealed record ProofReport(string Name, string Key, IReadOnlyList<ProofLine> Proofs);
+
 internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
 internal sealed record ImageLine(string Name, string Key, DateTimeOffset Created, long Bytes, long DiskBytes, string Path);
@@ -158,6 +162,7 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(LintReport))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ImagesReport))]
 [JsonSerializable(typeof(PruneReport))]
 [JsonSerializable(typeof(ExportReport))]

@@ -24,6 +24,12 @@ public enum Accelerator
 /// <param name="FromCache">The answer is of an earlier probe since the host booted.</param>
 public sealed record AcceleratorReport(Accelerator Accelerator, string? Reason, string? Hint, HostSpeed Speed, bool FromCache)
 {
+    /// <summary>
+    /// The speed that time limits go by. A kernel that is a program boots fast, and starts programs slowly: there, limits are those of the reference
+    /// machine at least.
+    /// </summary>
+    public HostSpeed Limits => Accelerator == Accelerator.Ptrace && Speed.Factor < 1 ? HostSpeed.OfReference : Speed;
+
     /// <summary>The sentence to show once when guests are emulated: why, and what it costs. Null under KVM.</summary>
     public string? Announcement => Accelerator switch
     {

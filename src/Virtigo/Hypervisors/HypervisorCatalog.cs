@@ -7,6 +7,9 @@ namespace Virtigo.Hypervisors;
 /// <summary>The hypervisors that there are.</summary>
 public static class HypervisorCatalog
 {
+    /// <summary>The names of all.</summary>
+    public static IReadOnlyList<string> Names { get; } = [QemuHypervisor.KindName, UmlHypervisor.KindName];
+
     /// <summary>Every hypervisor, the one that can do most first; whether this host can run its guests is another question.</summary>
     /// <param name="paths">Where their probes' answers are cached.</param>
     public static IReadOnlyList<IHypervisor> All(HostPaths paths) => [new QemuHypervisor(paths), new UmlHypervisor(paths)];

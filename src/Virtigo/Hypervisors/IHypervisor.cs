@@ -25,6 +25,12 @@ public interface IHypervisor
     /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when no guest runs at all.</exception>
     Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken);
 
+    /// <summary>What a probe found on this host since it booted, or null when none was made: nothing is started.</summary>
+    AcceleratorReport? Remembered();
+
+    /// <summary>The kernel that its guests boot where they need one of their own kind and it is installed; null where those of the guests' systems do.</summary>
+    string? OwnKernel { get; }
+
     /// <summary>Starts a guest. Everything that cannot be done is refused before a process starts.</summary>
     /// <param name="config">The guest.</param>
     /// <param name="cancellationToken">Ends the start; a guest that was returned is not affected.</param>

@@ -4,8 +4,9 @@ using System.Net.Sockets;
 namespace Virtigo.Hypervisors.Uml;
 
 /// <summary>
-/// Carries frames between a network's socket, where each follows its length as four bytes, big endian, and a card's, where each is a packet. It holds
-/// one frame for each way: who does not take its frames holds up the other side, whose own limits then drop.
+/// Carries frames between a network's socket, where each follows its length as four bytes, big endian, and a card's, where each is a packet. The card
+/// connects each time that the guest takes it up; while it is down, what the network sends is lost, as on a cable without a link. It holds one frame for
+/// each way: who does not take its frames holds up the other side, whose own limits then drop.
 /// </summary>
 internal sealed class FramePump : IAsyncDisposable
 {
@@ -14,17 +15,18 @@ internal sealed class FramePump : IAsyncDisposable
 
     private const int PrefixSize = 4;
     private readonly Socket _network;
-    private readonly Socket _card;
+    private readonly Socket _cards;
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _running;
+    private Socket? _card;
     private int _disposals;
 
     /// <summary>Begins to carry.</summary>
     /// <param name="network">The stream to the network; disposed with the pump.</param>
-    /// <param name="card">The packets of the card; disposed with the pump.</param>
-    public FramePump(Socket network, Socket card)
+    /// <param name="cards">Where the card connects, one connection at a time; disposed with the pump.</param>
+    public FramePump(Socket network, Socket cards)
     {
-        (_network, _card) = (network, card);
+        (_network, _cards) = (network, cards);
         _running = RunAsync(_ending.Token);
     }
 
@@ -47,6 +49,26 @@ internal sealed class FramePump : IAsyncDisposable
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Listens for a card.</summary>
+    /// <param name="path">The socket to make, in a folder that is only its owner's.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it cannot be made.</exception>
+    public static Socket Listen(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        try
+        {
+            File.Delete(path);
+            socket.Bind(new UnixDomainSocketEndPoint(path));
+            socket.Listen(1);
+            return socket;
+        }
+        catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
+        {
+            socket.Dispose();
+            throw new VirtigoException(FailureKind.Host, $"The socket {path} cannot be made: {error.Message}.", inner: error);
         }
     }
 
@@ -82,16 +104,27 @@ internal sealed class FramePump : IAsyncDisposable
         }
 
         _network.Dispose();
-        _card.Dispose();
+        _cards.Dispose();
     }
 
     private async Task ToNetworkAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            using Socket card = await _cards.AcceptAsync(cancellationToken);
+            Volatile.Write(ref _card, card);
+            await ToNetworkAsync(card, cancellationToken);
+            Volatile.Write(ref _card, null);
+        }
+    }
+
+    private async Task ToNetworkAsync(Socket card, CancellationToken cancellationToken)
     {
         // One byte more than a frame: what fills it was longer.
         byte[] buffer = new byte[PrefixSize + LongestFrame + 1];
         while (true)
         {
-            int length = await _card.ReceiveAsync(buffer.AsMemory(PrefixSize), SocketFlags.None, cancellationToken);
+            int length = await ReceiveAsync(card, buffer.AsMemory(PrefixSize), cancellationToken);
             if (length == 0)
             {
                 return;
@@ -102,6 +135,19 @@ internal sealed class FramePump : IAsyncDisposable
                 BinaryPrimitives.WriteInt32BigEndian(buffer, length);
                 await SendAllAsync(buffer.AsMemory(0, PrefixSize + length), cancellationToken);
             }
+        }
+    }
+
+    /// <summary>The next packet of a card; 0 when it went down.</summary>
+    private static async Task<int> ReceiveAsync(Socket card, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await card.ReceiveAsync(buffer, SocketFlags.None, cancellationToken);
+        }
+        catch (SocketException)
+        {
+            return 0;
         }
     }
 
@@ -123,8 +169,20 @@ internal sealed class FramePump : IAsyncDisposable
             await network.ReadExactlyAsync(frame, cancellationToken);
             if (length > 0)
             {
-                await _card.SendAsync(frame, SocketFlags.None, cancellationToken);
+                await SendAsync(Volatile.Read(ref _card), frame, cancellationToken);
             }
+        }
+    }
+
+    private static async Task SendAsync(Socket? card, ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await (card?.SendAsync(frame, SocketFlags.None, cancellationToken) ?? ValueTask.FromResult(0));
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // The card went down meanwhile.
         }
     }
 
