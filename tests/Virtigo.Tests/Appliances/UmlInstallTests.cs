@@ -44,7 +44,7 @@ public sealed class UmlInstallTests : IDisposable
     {
         VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => PlanAsync(yaml + "hypervisor: uml\n"));
 
-        Assert.StartsWith("web.yml:2:13: hypervisor: uml cannot install this appliance: " + reason, error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("web.yml:2: hypervisor: uml cannot install this appliance: " + reason, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

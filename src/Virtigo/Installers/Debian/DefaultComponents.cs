@@ -37,7 +37,7 @@ internal static class DefaultComponents
 
     /// <summary>What is asked for when the disk is laid out in some way, and the installer runs in some machine.</summary>
     public static IReadOnlyList<string> For(DebianDisk disk, InstallMachine machine) =>
-        [.. ForAppliance.Where(component => !machine.LeftOut.Contains(component)), .. disk.Components];
+        [.. ForAppliance.Where(component => !machine.LeftOut.Contains(component)), .. machine.Components, .. disk.Components];
 
     /// <summary>
     /// Dependencies that only serve hardware, file systems or other systems that such an appliance does not have. The installer

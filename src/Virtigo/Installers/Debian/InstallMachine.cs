@@ -24,10 +24,14 @@ internal sealed record InstallMachine(string Disk, bool ForeignKernel)
     public IEnumerable<Answer> Answers => !ForeignKernel ? [] :
     [
         new("d-i", "anna/no_kernel_modules", "boolean", "true", "The kernel has what is needed built in, and modules of the distribution's do not fit it."),
+        new("d-i", "nobootloader/confirmation_common", "note", "", "The boot loader is put in from outside, when the installer is done."),
     ];
 
     /// <summary>The components that do not work in it.</summary>
     public IReadOnlySet<string> LeftOut { get; } = new HashSet<string>(ForeignKernel ? ["grub-installer", "scsi-modules", "ext4-modules"] : Array.Empty<string>(), StringComparer.Ordinal);
+
+    /// <summary>The components that take the place of some of those: the installer does not end before one says that the system can be booted.</summary>
+    public IEnumerable<string> Components => ForeignKernel ? ["nobootloader"] : [];
 
     /// <summary>The packages that the installed system needs because of it.</summary>
     public IEnumerable<string> Packages => ForeignKernel ? ["grub2-common"] : [];
