@@ -6,6 +6,7 @@ using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Libvirt;
 using Virtigo.Images;
 using Xunit;
+using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
 namespace Virtigo.GuestTests.Hypervisors;
 
