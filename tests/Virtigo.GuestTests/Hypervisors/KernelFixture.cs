@@ -28,7 +28,7 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
             if (!File.Exists(initrd))
             {
                 IReadOnlyList<(string, byte[])> modules = await GuestModules.ReadAsync(await lab.Installer,
-                    "virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "pvpanic_mmio", "sr_mod", "ata_piix");
+                    "virtio_pci", "virtio_blk", "virtio_net", "virtio_console");
                 await TinyGuest.WriteInitrdAsync(initrd, await BusyboxAsync(), modules);
             }
 
