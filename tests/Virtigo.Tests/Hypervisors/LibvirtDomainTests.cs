@@ -53,12 +53,12 @@ public sealed class LibvirtDomainTests
     [Fact]
     public async Task Libvirt_finds_every_definition_valid_and_reads_in_it_what_was_written()
     {
-        const string hostile = "/a'b\"c<&>;,$(x)\t=é\U0001F600";
+        const string hostile = "/a'b\"c<&>;,$(x)=é\U0001F600";
         GuestConfig[] guests =
         [
             s_full,
             s_full with { Kernel = null, Firmware = FirmwareKind.Bios, Credentials = new Dictionary<string, string>(), Nics = [], RestartOnReset = true, CpuModel = "host,-svm" },
-            s_full with { Kernel = new KernelBoot(hostile, null, hostile + "\n"), Disks = [new GuestDisk(hostile, DiskFormat.Raw)], CpuModel = "max" },
+            s_full with { Kernel = new KernelBoot(hostile, null, hostile + "\t\n"), Disks = [new GuestDisk(hostile, DiskFormat.Raw)], CpuModel = "max" },
         ];
         foreach (GuestConfig guest in guests)
         {
