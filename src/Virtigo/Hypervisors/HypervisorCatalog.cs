@@ -1,4 +1,5 @@
 using Virtigo.Host;
+using Virtigo.Hypervisors.Libvirt;
 using Virtigo.Hypervisors.Qemu;
 using Virtigo.Hypervisors.Uml;
 
@@ -12,5 +13,5 @@ public static class HypervisorCatalog
 
     /// <summary>Every hypervisor, the one that can do most first; whether this host can run its guests is another question.</summary>
     /// <param name="paths">Where their probes' answers are cached.</param>
-    public static IReadOnlyList<IHypervisor> All(HostPaths paths) => [new QemuHypervisor(paths), new UmlHypervisor(paths)];
+    public static IReadOnlyList<IHypervisor> All(HostPaths paths) => [new QemuHypervisor(paths), new UmlHypervisor(paths), new LibvirtHypervisor(paths)];
 }

@@ -1,4 +1,5 @@
 using Virtigo.Host;
+using Virtigo.Hypervisors;
 using Xunit;
 
 namespace Virtigo.GuestTests.Hypervisors;
@@ -8,6 +9,8 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vt");
 
+    private readonly SemaphoreSlim _once = new(1);
+
     public HostPaths Paths => new(At("cache"), At("data"), At("state"), At("config"), At("run"));
 
     public string Kernel { get; private set; } = "";
@@ -15,12 +18,35 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
     /// <summary>Debian's busybox, with everything it needs inside.</summary>
     public Task<byte[]> BusyboxAsync() => lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
 
+    /// <summary>The kernel with an initrd of <see cref="TinyGuest"/> that drives virtio devices.</summary>
+    public async Task<KernelBoot> BootAsync()
+    {
+        await _once.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            string initrd = At("virtio-initrd");
+            if (!File.Exists(initrd))
+            {
+                IReadOnlyList<(string, byte[])> modules = await GuestModules.ReadAsync(await lab.Installer,
+                    "virtio_pci", "virtio_blk", "virtio_net", "virtio_console");
+                await TinyGuest.WriteInitrdAsync(initrd, await BusyboxAsync(), modules);
+            }
+
+            return new KernelBoot(Kernel, initrd, "console=ttyS0 panic=-1");
+        }
+        finally
+        {
+            _once.Release();
+        }
+    }
+
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
     public async ValueTask InitializeAsync() => Kernel = (await lab.Installer).KernelPath;
 
     public ValueTask DisposeAsync()
     {
+        _once.Dispose();
         _folder.Delete(recursive: true);
         return ValueTask.CompletedTask;
     }

@@ -33,6 +33,7 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
             for each in {string.Join(' ', modules.Select(module => module.Name))}; do insmod /modules/$each; done
             exec </dev/ttyS0 >/dev/ttyS0 2>&1
             stty -echo
+            echo 1 >/proc/sys/kernel/printk
             echo READY
             PS1= exec sh -i
 
