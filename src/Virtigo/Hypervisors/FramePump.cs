@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 
-namespace Virtigo.Hypervisors.Uml;
+namespace Virtigo.Hypervisors;
 
 /// <summary>
 /// Carries frames between a network's socket, where each follows its length as four bytes, big endian, and a card's, where each is a packet. It holds
@@ -13,8 +13,12 @@ internal sealed class FramePump : IAsyncDisposable
     public const int LongestFrame = 4096 + 65536;
 
     private const int PrefixSize = 4;
+
+    // Where a frame begins in the buffer: its length goes before it, over what the card says of it.
+    private const int FrameStart = 16;
     private readonly Socket _network;
     private readonly Socket _card;
+    private readonly CardHeader _header;
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _running;
     private int _disposals;
@@ -22,9 +26,10 @@ internal sealed class FramePump : IAsyncDisposable
     /// <summary>Begins to carry.</summary>
     /// <param name="network">The stream to the network; disposed with the pump.</param>
     /// <param name="card">The packets of the card; disposed with the pump.</param>
-    public FramePump(Socket network, Socket card)
+    /// <param name="header">What the card's packets begin with; null for their frames.</param>
+    public FramePump(Socket network, Socket card, CardHeader? header = null)
     {
-        (_network, _card) = (network, card);
+        (_network, _card, _header) = (network, card, header ?? CardHeader.None);
         _running = RunAsync(_ending.Token);
     }
 
@@ -88,19 +93,20 @@ internal sealed class FramePump : IAsyncDisposable
     private async Task ToNetworkAsync(CancellationToken cancellationToken)
     {
         // One byte more than a frame: what fills it was longer.
-        byte[] buffer = new byte[PrefixSize + LongestFrame + 1];
+        byte[] buffer = new byte[FrameStart + LongestFrame + 1];
+        int start = FrameStart - _header.Size;
         while (true)
         {
-            int length = await _card.ReceiveAsync(buffer.AsMemory(PrefixSize), SocketFlags.None, cancellationToken);
-            if (length == 0)
+            int length = await _card.ReceiveAsync(buffer.AsMemory(start), SocketFlags.None, cancellationToken) - _header.Size;
+            if (length == -_header.Size)
             {
                 return;
             }
 
-            if (length <= LongestFrame)
+            if (length is >= 0 and <= LongestFrame && _header.Complete(buffer.AsSpan(start, _header.Size), buffer.AsSpan(FrameStart, length)))
             {
-                BinaryPrimitives.WriteInt32BigEndian(buffer, length);
-                await SendAllAsync(buffer.AsMemory(0, PrefixSize + length), cancellationToken);
+                BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(FrameStart - PrefixSize), length);
+                await SendAllAsync(buffer.AsMemory(FrameStart - PrefixSize, PrefixSize + length), cancellationToken);
             }
         }
     }
@@ -108,7 +114,8 @@ internal sealed class FramePump : IAsyncDisposable
     private async Task ToCardAsync(CancellationToken cancellationToken)
     {
         await using var network = new NetworkStream(_network, ownsSocket: false);
-        byte[] buffer = new byte[LongestFrame];
+        // What is said of a frame to the card stays zero: nothing is left for the card to do.
+        byte[] buffer = new byte[_header.Size + LongestFrame];
         byte[] prefix = new byte[PrefixSize];
         while (true)
         {
@@ -119,11 +126,11 @@ internal sealed class FramePump : IAsyncDisposable
                 throw new InvalidDataException($"A frame of {length} bytes; expected at most {LongestFrame}.");
             }
 
-            Memory<byte> frame = buffer.AsMemory(0, (int)length);
-            await network.ReadExactlyAsync(frame, cancellationToken);
+            Memory<byte> packet = buffer.AsMemory(0, _header.Size + (int)length);
+            await network.ReadExactlyAsync(packet[_header.Size..], cancellationToken);
             if (length > 0)
             {
-                await _card.SendAsync(frame, SocketFlags.None, cancellationToken);
+                await _card.SendAsync(packet, SocketFlags.None, cancellationToken);
             }
         }
     }
