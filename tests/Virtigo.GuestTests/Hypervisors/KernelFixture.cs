@@ -1,3 +1,4 @@
+using Virtigo.GuestTests.Xen;
 using Virtigo.Host;
 using Xunit;
 
@@ -7,17 +8,18 @@ namespace Virtigo.GuestTests.Hypervisors;
 public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vt");
+    private readonly XenGround? _ground = XenGround.Found;
 
     public HostPaths Paths => new(At("cache"), At("data"), At("state"), At("config"), At("run"));
 
     public string Kernel { get; private set; } = "";
 
     /// <summary>Debian's busybox, with everything it needs inside.</summary>
-    public Task<byte[]> BusyboxAsync() => lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
+    public Task<byte[]> BusyboxAsync() => _ground is not null ? File.ReadAllBytesAsync(_ground.Busybox, TestContext.Current.CancellationToken) : lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
 
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
-    public async ValueTask InitializeAsync() => Kernel = (await lab.Installer).KernelPath;
+    public async ValueTask InitializeAsync() => Kernel = _ground?.Kernel ?? (await lab.Installer).KernelPath;
 
     public ValueTask DisposeAsync()
     {
