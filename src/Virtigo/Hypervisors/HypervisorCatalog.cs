@@ -1,6 +1,7 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors.Qemu;
 using Virtigo.Hypervisors.Uml;
+using Virtigo.Hypervisors.Xen;
 
 namespace Virtigo.Hypervisors;
 
@@ -9,5 +10,5 @@ public static class HypervisorCatalog
 {
     /// <summary>Every hypervisor, the one that can do most first; whether this host can run its guests is another question.</summary>
     /// <param name="paths">Where their probes' answers are cached.</param>
-    public static IReadOnlyList<IHypervisor> All(HostPaths paths) => [new QemuHypervisor(paths), new UmlHypervisor(paths)];
+    public static IReadOnlyList<IHypervisor> All(HostPaths paths) => [new QemuHypervisor(paths), new XenHypervisor(paths), new UmlHypervisor(paths)];
 }
