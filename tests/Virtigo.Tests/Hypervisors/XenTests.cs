@@ -50,6 +50,7 @@ public sealed class XenTests : IDisposable
             """.ReplaceLineEndings("\n"), XlConfig.Build(config, XenDomainKind.Pvh, "virtigo-g-1"));
         Assert.Equal(["/w/kernel=/k", "/w/initrd=/i", "/w/disk0=/a b,c'\".raw", "/w/disk1=/e", "/w/disk2=/f"],
             XlConfig.Links(config).Select(pair => $"{pair.Link}={pair.Target}"));
+        Assert.Equal([51712, 51728, 51824], ((int[])[0, 1, 7]).Select(XlConfig.DiskDevice));
         Assert.Contains("type = \"pv\"\n", XlConfig.Build(config, XenDomainKind.Pv, "x"), StringComparison.Ordinal);
     }
 

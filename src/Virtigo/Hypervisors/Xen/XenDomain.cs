@@ -155,6 +155,12 @@ internal sealed class XenDomain : IAsyncDisposable
             await using XenStore store = await XenStore.ConnectAsync(XenStore.DefaultSocket, either.Token);
             string terminal = await store.AwaitAsync($"/local/domain/{Xl.Number(domain)}/console/tty", either.Token);
             _console = console is null ? null : new GuestBridge(GuestBridge.OpenTerminal(Terminal(terminal)), console);
+            foreach ((int disk, _) in _config.Disks.Index().Where(disk => disk.Item.ReadOnly))
+            {
+                // Linux leaves a disc of a guest that is not PV to the drivers of emulated devices, and PVH guests have none.
+                await store.WriteAsync($"/local/domain/{Xl.Number(domain)}/device/vbd/{Xl.Number(XlConfig.DiskDevice(disk))}/device-type", "disk", either.Token);
+            }
+
             for (int nic = 0; nic < _config.Nics.Count; nic++)
             {
                 Socket network = await FramePump.ConnectAsync(_config.Nics[nic].Socket, either.Token);

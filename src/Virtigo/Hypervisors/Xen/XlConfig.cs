@@ -17,6 +17,8 @@ internal static class XlConfig
     /// <summary>The most network cards.</summary>
     public const int MaxNics = 8;
 
+    private const int FirstDisk = 202;
+
     /// <summary>The port of the agent's channel in the guest, after the console.</summary>
     public const string AgentDevice = "/dev/hvc1";
 
@@ -93,6 +95,9 @@ internal static class XlConfig
     /// <summary>A text as xl reads it. Its numeric escapes cannot be trusted: it refuses every hexadecimal one.</summary>
     internal static string Quote(string value) =>
         '"' + value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + '"';
+
+    /// <summary>The number of a disk as a device of Xen's.</summary>
+    public static int DiskDevice(int disk) => (FirstDisk << 8) | (disk << 4);
 
     // Through QEMU even for raw disks: xl would else make a loop device by scripts, and dom0's kernel would look into it for partitions. QEMU refuses
     // to begin with a disk that cannot be written, unless it is a disc.
