@@ -14,6 +14,9 @@ public enum Accelerator
 
     /// <summary>The kernel is an ordinary program and takes its programs' system calls by ptrace: User-Mode Linux.</summary>
     Ptrace,
+
+    /// <summary>In a domain of Xen, the machine that Virtigo itself runs in being another.</summary>
+    Xen,
 }
 
 /// <summary>What a probe guest found out about this host.</summary>
@@ -34,6 +37,8 @@ public sealed record AcceleratorReport(Accelerator Accelerator, string? Reason, 
     public string? Announcement => Accelerator switch
     {
         Accelerator.Kvm => null,
+        Accelerator.Xen => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"Guests run in domains of Xen: {Reason}; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
         Accelerator.Ptrace => string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"Guests run in User-Mode Linux: {Reason}; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
         _ => string.Create(System.Globalization.CultureInfo.InvariantCulture,

@@ -51,7 +51,11 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
         var others = new List<string>();
         foreach (IHypervisor hypervisor in all)
         {
-            if (await ObstacleAsync(hypervisor, needs, cancellationToken) is { } obstacle)
+            if (able.Exists(taken => taken.Name == hypervisor.Engine))
+            {
+                others.Add($"{hypervisor.Name} is a way to {hypervisor.Engine}");
+            }
+            else if (await ObstacleAsync(hypervisor, needs, cancellationToken) is { } obstacle)
             {
                 others.Add($"{hypervisor.Name} {obstacle}");
             }

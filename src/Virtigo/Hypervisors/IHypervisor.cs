@@ -6,6 +6,9 @@ public interface IHypervisor
     /// <summary>The name for people, such as <c>qemu</c>.</summary>
     string Name { get; }
 
+    /// <summary>The name of the hypervisor that runs the guests in the end: another's where this one is a way to it.</summary>
+    string Engine => Name;
+
     /// <summary>What guests of this hypervisor can do.</summary>
     HypervisorCapabilities Capabilities { get; }
 

@@ -1,3 +1,4 @@
+using Virtigo.GuestTests.Xen;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Xunit;
@@ -8,6 +9,7 @@ namespace Virtigo.GuestTests.Hypervisors;
 public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vt");
+    private readonly XenGround? _ground = XenGround.Found;
 
     private readonly SemaphoreSlim _once = new(1);
 
@@ -16,7 +18,7 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
     public string Kernel { get; private set; } = "";
 
     /// <summary>Debian's busybox, with everything it needs inside.</summary>
-    public Task<byte[]> BusyboxAsync() => lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
+    public Task<byte[]> BusyboxAsync() => _ground is not null ? File.ReadAllBytesAsync(_ground.Busybox, TestContext.Current.CancellationToken) : lab.ReadPackagedFileAsync("busybox-static", "usr/bin/busybox");
 
     /// <summary>The kernel with an initrd of <see cref="TinyGuest"/> that drives virtio devices.</summary>
     public async Task<KernelBoot> BootAsync()
@@ -42,7 +44,7 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
 
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
-    public async ValueTask InitializeAsync() => Kernel = (await lab.Installer).KernelPath;
+    public async ValueTask InitializeAsync() => Kernel = _ground?.Kernel ?? (await lab.Installer).KernelPath;
 
     public ValueTask DisposeAsync()
     {

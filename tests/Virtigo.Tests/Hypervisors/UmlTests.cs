@@ -154,7 +154,7 @@ public sealed class UmlTests : IDisposable
         using Socket guest = await CardAsync(place);
         using (switched)
         {
-            await using var pump = new FramePump(network, cards);
+            await using var pump = FramePump.For(network, cards);
             using var stream = new NetworkStream(switched);
             byte[] buffer = new byte[FramePump.LongestFrame + 8];
             foreach (int length in (int[])[1, 60, 1514, FramePump.LongestFrame])
@@ -186,7 +186,7 @@ public sealed class UmlTests : IDisposable
     {
         (Socket network, Socket switched) = LocalSockets.StreamPair();
         string place = Path.Combine(_folder.FullName, "net0");
-        await using var pump = new FramePump(network, FramePump.Listen(place));
+        await using var pump = FramePump.For(network, FramePump.Listen(place));
         using var stream = new NetworkStream(switched, ownsSocket: true);
         byte[] buffer = new byte[8];
         for (byte turn = 1; turn < 4; turn++)

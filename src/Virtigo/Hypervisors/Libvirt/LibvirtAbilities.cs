@@ -36,6 +36,7 @@ internal static class LibvirtAbilities
         SysRq = true,
         SendKeys = true,
         Display = true,
+        Isolation = true,
         Reasons = Always(),
     };
 

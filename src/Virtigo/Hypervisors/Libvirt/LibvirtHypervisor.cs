@@ -80,6 +80,15 @@ public sealed partial class LibvirtHypervisor : IHypervisor
             "Say the accelerator of each guest: kvm or tcg.");
 
     /// <inheritdoc/>
+    public AcceleratorReport? Remembered() => _client.Uri.IsLocal ? _report ??= new ProbeMemory(_paths, QemuHypervisor.KindName).Newest() : null;
+
+    /// <inheritdoc/>
+    public string? OwnKernel => null;
+
+    /// <inheritdoc/>
+    public string Engine => QemuHypervisor.KindName;
+
+    /// <inheritdoc/>
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -61,7 +61,7 @@ internal sealed record UmlLaunch(ChildProcess Child, IReadOnlyList<SerialPort> S
             return new UmlLaunch(child,
                 [.. config.Serials.Select((serial, i) => new SerialPort(serial.Name, new NetworkStream(ours[i], ownsSocket: true), logs[i]))],
                 config.AgentChannel ? new NetworkStream(ours[^1], ownsSocket: true) : null,
-                [.. cards.Select((card, i) => new FramePump(networks[i], card))]);
+                [.. cards.Select((card, i) => FramePump.For(networks[i], card))]);
         }
         catch
         {

@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 
-namespace Virtigo.Hypervisors.Uml;
+namespace Virtigo.Hypervisors;
 
 /// <summary>
-/// Carries frames between a network's socket, where each follows its length as four bytes, big endian, and a card's, where each is a packet. The card
-/// connects each time that the guest takes it up; while it is down, what the network sends is lost, as on a cable without a link. It holds one frame for
-/// each way: who does not take its frames holds up the other side, whose own limits then drop.
+/// Carries frames between a network's socket, where each follows its length as four bytes, big endian, and a card's, where each is a packet. A card
+/// may connect each time that the guest takes it up; while it is down, what the network sends is lost, as on a cable without a link. It holds one frame
+/// for each way: who does not take its frames holds up the other side, whose own limits then drop.
 /// </summary>
 internal sealed class FramePump : IAsyncDisposable
 {
@@ -14,19 +14,35 @@ internal sealed class FramePump : IAsyncDisposable
     public const int LongestFrame = 4096 + 65536;
 
     private const int PrefixSize = 4;
+
+    // Where a frame begins in the buffer: its length goes before it, over what the card says of it.
+    private const int FrameStart = 16;
     private readonly Socket _network;
-    private readonly Socket _cards;
+    private readonly Socket? _cards;
+    private readonly CardHeader _header;
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _running;
     private Socket? _card;
     private int _disposals;
 
-    /// <summary>Begins to carry.</summary>
+    /// <summary>Begins to carry for a card that connects each time that it is taken up.</summary>
     /// <param name="network">The stream to the network; disposed with the pump.</param>
     /// <param name="cards">Where the card connects, one connection at a time; disposed with the pump.</param>
-    public FramePump(Socket network, Socket cards)
+    /// <returns>The pump.</returns>
+    public static FramePump For(Socket network, Socket cards) => new(network, null, cards, CardHeader.None);
+
+    /// <summary>Begins to carry.</summary>
+    /// <param name="network">The stream to the network; disposed with the pump.</param>
+    /// <param name="card">The packets of the card; disposed with the pump.</param>
+    /// <param name="header">What the card's packets begin with; null for their frames.</param>
+    public FramePump(Socket network, Socket card, CardHeader? header = null)
+        : this(network, card, null, header ?? CardHeader.None)
     {
-        (_network, _cards) = (network, cards);
+    }
+
+    private FramePump(Socket network, Socket? card, Socket? cards, CardHeader header)
+    {
+        (_network, _card, _cards, _header) = (network, card, cards, header);
         _running = RunAsync(_ending.Token);
     }
 
@@ -104,11 +120,18 @@ internal sealed class FramePump : IAsyncDisposable
         }
 
         _network.Dispose();
-        _cards.Dispose();
+        _card?.Dispose();
+        _cards?.Dispose();
     }
 
     private async Task ToNetworkAsync(CancellationToken cancellationToken)
     {
+        if (_cards is null)
+        {
+            await ToNetworkAsync(_card!, cancellationToken);
+            return;
+        }
+
         while (true)
         {
             using Socket card = await _cards.AcceptAsync(cancellationToken);
@@ -121,19 +144,20 @@ internal sealed class FramePump : IAsyncDisposable
     private async Task ToNetworkAsync(Socket card, CancellationToken cancellationToken)
     {
         // One byte more than a frame: what fills it was longer.
-        byte[] buffer = new byte[PrefixSize + LongestFrame + 1];
+        byte[] buffer = new byte[FrameStart + LongestFrame + 1];
+        int start = FrameStart - _header.Size;
         while (true)
         {
-            int length = await ReceiveAsync(card, buffer.AsMemory(PrefixSize), cancellationToken);
-            if (length == 0)
+            int length = await ReceiveAsync(card, buffer.AsMemory(start), cancellationToken) - _header.Size;
+            if (length == -_header.Size)
             {
                 return;
             }
 
-            if (length <= LongestFrame)
+            if (length is >= 0 and <= LongestFrame && _header.Complete(buffer.AsSpan(start, _header.Size), buffer.AsSpan(FrameStart, length)))
             {
-                BinaryPrimitives.WriteInt32BigEndian(buffer, length);
-                await SendAllAsync(buffer.AsMemory(0, PrefixSize + length), cancellationToken);
+                BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(FrameStart - PrefixSize), length);
+                await SendAllAsync(buffer.AsMemory(FrameStart - PrefixSize, PrefixSize + length), cancellationToken);
             }
         }
     }
@@ -151,10 +175,24 @@ internal sealed class FramePump : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives the card a packet; one that connects anew may be down.</summary>
+    private async Task SendAsync(ReadOnlyMemory<byte> packet, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await (Volatile.Read(ref _card)?.SendAsync(packet, SocketFlags.None, cancellationToken) ?? ValueTask.FromResult(0));
+        }
+        catch (Exception error) when (_cards is not null && error is SocketException or ObjectDisposedException)
+        {
+            // It went down meanwhile.
+        }
+    }
+
     private async Task ToCardAsync(CancellationToken cancellationToken)
     {
         await using var network = new NetworkStream(_network, ownsSocket: false);
-        byte[] buffer = new byte[LongestFrame];
+        // What is said of a frame to the card stays zero: nothing is left for the card to do.
+        byte[] buffer = new byte[_header.Size + LongestFrame];
         byte[] prefix = new byte[PrefixSize];
         while (true)
         {
@@ -165,24 +203,12 @@ internal sealed class FramePump : IAsyncDisposable
                 throw new InvalidDataException($"A frame of {length} bytes; expected at most {LongestFrame}.");
             }
 
-            Memory<byte> frame = buffer.AsMemory(0, (int)length);
-            await network.ReadExactlyAsync(frame, cancellationToken);
+            Memory<byte> packet = buffer.AsMemory(0, _header.Size + (int)length);
+            await network.ReadExactlyAsync(packet[_header.Size..], cancellationToken);
             if (length > 0)
             {
-                await SendAsync(Volatile.Read(ref _card), frame, cancellationToken);
+                await SendAsync(packet, cancellationToken);
             }
-        }
-    }
-
-    private static async Task SendAsync(Socket? card, ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await (card?.SendAsync(frame, SocketFlags.None, cancellationToken) ?? ValueTask.FromResult(0));
-        }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
-        {
-            // The card went down meanwhile.
         }
     }
 
