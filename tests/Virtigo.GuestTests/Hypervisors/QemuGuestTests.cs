@@ -1,5 +1,4 @@
 using System.Text;
-using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
 using Xunit;
