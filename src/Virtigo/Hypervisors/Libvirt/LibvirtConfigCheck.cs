@@ -1,5 +1,4 @@
 using Virtigo.Host;
-using Virtigo.Hypervisors.Qemu;
 
 namespace Virtigo.Hypervisors.Libvirt;
 
