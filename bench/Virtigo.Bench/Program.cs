@@ -29,6 +29,9 @@ try
         case ["convert", var image]:
             await ConvertBench.RunAsync(image);
             return 0;
+        case ["hypervisors", var image, .. var appliance]:
+            await HypervisorsBench.RunAsync(image, appliance.FirstOrDefault());
+            return 0;
         case ["forks", var spec]:
             await ForksBench.RunAsync(spec);
             return 0;
