@@ -23,6 +23,8 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
 
     protected override bool TellsMtu => false;
 
+    protected override string? AgentGap => kind == XenDomainKind.Pvh ? "PVH guests have no channel for their agent" : null;
+
     private static XenGround Ground => XenGround.Found ?? throw new InvalidOperationException("No ground is given.");
 
     [Fact]

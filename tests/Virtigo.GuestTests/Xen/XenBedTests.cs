@@ -39,6 +39,9 @@ public sealed class XenBedTests(Lab lab)
 
     private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
 
+    private static bool IsAsExpected(InnerTest test) => test.Status == (test.Name.EndsWith(
+        $"{nameof(XenPvhGuestTests)}.{nameof(XenGuestTests.The_agents_channel_carries_bytes_both_ways)}", StringComparison.Ordinal) ? "skipped" : "passed");
+
     private static void ExpectPassed(IReadOnlyList<InnerTest> tests)
     {
         foreach (InnerTest test in tests)
@@ -46,7 +49,7 @@ public sealed class XenBedTests(Lab lab)
             TestContext.Current.TestOutputHelper?.WriteLine($"{test.Status} {test.Name}");
         }
 
-        Assert.True(tests.All(test => test.Status == "passed"),
-            string.Join("\n\n", tests.Where(test => test.Status != "passed").Select(test => $"{test.Status} {test.Name}\n{test.Message}")));
+        Assert.True(tests.All(IsAsExpected),
+            string.Join("\n\n", tests.Where(test => !IsAsExpected(test)).Select(test => $"{test.Status} {test.Name}\n{test.Message}")));
     }
 }

@@ -128,7 +128,12 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
         ArgumentNullException.ThrowIfNull(config);
         GuestConfigCheck.Check(KindName, Abilities, config);
         XenConfigCheck.Check(config);
-        return await XenGuest.StartAsync(config, await KindAsync(cancellationToken), cancellationToken);
+        if (config.AgentChannel && kind == XenDomainKind.Pvh)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: a PVH guest of xen has no channel for its agent.", "Run it as PV, or as auto.");
+        }
+
+        return await XenGuest.StartAsync(config, config.AgentChannel ? XenDomainKind.Pv : await KindAsync(cancellationToken), cancellationToken);
     }
 
     /// <summary>Whether a domain that can do this makes others.</summary>
