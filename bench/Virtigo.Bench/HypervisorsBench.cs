@@ -69,7 +69,7 @@ internal static class HypervisorsBench
             .Sum(timing => timing.Seconds);
     }
 
-    private static void Print(string what, IReadOnlyDictionary<string, double> seconds) =>
+    private static void Print(string what, Dictionary<string, double> seconds) =>
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{what}: {string.Join(", ", seconds.Select(one => $"{one.Key} {one.Value.ToString("0.0", CultureInfo.InvariantCulture)} s"))}; uml takes {seconds["uml"] / seconds["qemu"]:0.00} of qemu's time"));
 }

@@ -140,6 +140,7 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
     [Fact]
     public async Task Killing_Virtigo_outright_leaves_no_domain()
     {
+        await ExpectDom0Async();
         KernelBoot boot = await BootAsync();
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vt");
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };

@@ -13,21 +13,18 @@ internal sealed record ProbeResult(TimeSpan? Time, string? Failure, string Comma
 /// <summary>Boots a kernel without any root file system, which must end in the kernel's panic about that.</summary>
 internal static class ProbeGuest
 {
-    private const string Prefix = "probe-";
     private const string Goal = "Kernel panic - not syncing: VFS";
     private static readonly TimeSpan KvmLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan TcgLimit = TimeSpan.FromSeconds(300);
-    private static int s_count;
 
     /// <summary>Runs the guest until the panic or the time limit.</summary>
     public static async Task<ProbeResult> RunAsync(string kernelPath, Accelerator accelerator, HostPaths paths, CancellationToken cancellationToken)
     {
-        ReapDead(paths.Runtime);
-        string folder = Path.Combine(paths.Runtime, $"{Prefix}{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}");
+        using var folder = SocketFolder.Create(paths);
         var config = new GuestConfig
         {
             Name = "virtigo-probe",
-            WorkDirectory = folder,
+            WorkDirectory = folder.Path,
             MemoryMiB = 256,
             Kernel = new KernelBoot(kernelPath, null, "console=ttyS0 panic=-1"),
             Serials = [new GuestSerial("console")],
@@ -51,25 +48,6 @@ internal static class ProbeGuest
         catch (VirtigoException error) when (accelerator == Accelerator.Kvm && error.Kind == FailureKind.Host)
         {
             return new ProbeResult(null, "did not run: " + error.Message.Split('\n')[0].Trim(), error.Hint ?? "");
-        }
-        finally
-        {
-            if (Directory.Exists(folder))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-        }
-    }
-
-    private static void ReapDead(string runtime)
-    {
-        IEnumerable<string> folders = Directory.Exists(runtime) ? Directory.EnumerateDirectories(runtime, Prefix + "*") : [];
-        foreach (string folder in folders)
-        {
-            if (!Directory.Exists("/proc/" + Path.GetFileName(folder)[Prefix.Length..].Split('-')[0]))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
         }
     }
 
