@@ -8,6 +8,7 @@ declare -A package_of=(
     [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest [uefi-firmware]=ovmf
     [zstd]=zstd [mke2fs]=e2fsprogs [grub-mkimage]=grub-common [grub-bios]=grub-pc-bin [grub-uefi]=grub-efi-amd64-bin [mcopy]=mtools
     [sfdisk]=fdisk [mkfs.vfat]=dosfstools [mkfs.xfs]=xfsprogs [mkfs.btrfs]=btrfs-progs [linux.uml]=user-mode-linux
+    [virsh]=libvirt-clients [libvirt-daemon]=libvirt-daemon [libvirt-qemu]=libvirt-daemon-driver-qemu
 )
 
 say() { printf 'virtigo: %s\n' "$*" >&2; }
@@ -18,6 +19,8 @@ have() {
         uefi-firmware) compgen -G '/usr/share/qemu/firmware/*.json' >/dev/null ;;
         grub-bios) [[ -e /usr/lib/grub/i386-pc/normal.mod ]] ;;
         grub-uefi) [[ -e /usr/lib/grub/x86_64-efi/normal.mod ]] ;;
+        libvirt-daemon) have libvirtd || have virtqemud ;;
+        libvirt-qemu) compgen -G '/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so' >/dev/null ;;
         libc-headers) [[ -e /usr/include/stdio.h ]] ;;
         dotnet) command -v dotnet >/dev/null && [[ $(dotnet --list-sdks 2>/dev/null) == *10.* ]] ;;
         *) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]] ;;

@@ -29,7 +29,7 @@ internal static class InstallBench
         HostPaths paths = HostPaths.FromEnvironment();
         AppliancePlan plan = await new AppliancePlanner(HostPlanning.On(paths, new ArchiveOptions()))
             .PlanAsync(await ApplianceSpec.LoadAsync(spec, new SpecOptions(), CancellationToken.None), CancellationToken.None);
-        var builder = new ApplianceBuilder(paths, new QemuHypervisor(paths));
+        var builder = new ApplianceBuilder(paths, [new QemuHypervisor(paths)]);
         if (new ImageStore(paths).List().Images.All(image => image.Name != plan.Name.Value))
         {
             Console.Error.WriteLine("filling the package cache by a first build, which is not measured");

@@ -27,6 +27,10 @@ internal sealed record HypervisorLine(string Name, bool Usable, string? Version,
 
 internal sealed record FeatureLine(string Name, bool Has, string? Reason);
 
+internal sealed record ProofLine(string Hypervisor, string Verdict, string? Accelerator, double? Seconds, string? Reason, string? Report);
+
+internal sealed record ProofReport(string Name, string Key, IReadOnlyList<ProofLine> Proofs);
+
 internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
 /// <summary>The settings of profiles.</summary>
@@ -186,6 +190,7 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(ProfileShowReport))]
 [JsonSerializable(typeof(ProfileCheckReport))]
 [JsonSerializable(typeof(ProfileRevertReport))]
+[JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ImagesReport))]
 [JsonSerializable(typeof(PruneReport))]
 [JsonSerializable(typeof(ExportReport))]

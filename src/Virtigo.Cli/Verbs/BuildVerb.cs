@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Virtigo.Appliances;
 using Virtigo.Cli.Output;
-using Virtigo.Hypervisors.Qemu;
+using Virtigo.Hypervisors;
 using Virtigo.Images;
 
 namespace Virtigo.Cli.Verbs;
@@ -18,6 +18,8 @@ internal static class BuildVerb
         Option<string?> medium = Targets.MediumOption();
         Option<string?> keyring = Targets.KeyringOption();
         Option<string> accelerator = Accelerators.Option();
+        Option<string?> hypervisor = HypervisorOptions.Option("What runs the installer [default: what the description says, else auto]");
+        Option<bool> matrix = HypervisorOptions.Matrix("Prove the image on every hypervisor that can be used here, and record it");
         Option<bool> force = new("--force") { Description = "Build even if the image is in the store" };
         Option<bool> full = new("--full") { Description = "Install from the beginning, and even if the image is in the store: go on from no saved installer" };
         Option<bool> unlocked = new("--unlocked") { Description = "Use the archives as they are, even if there is a lock beside the description" };
@@ -30,10 +32,11 @@ internal static class BuildVerb
             "virtigo build debian --name base               # no file at all",
             "virtigo build web.yml --set release=bookworm   # one of those its matrix describes; without it all of them",
             "virtigo build ubuntu.yml --medium noble.iso    # Ubuntu, from its own medium",
+            "virtigo build web.yml --matrix                 # one image, proven on every hypervisor that is there",
             "virtigo build web.yml --print-answers          # what the installer will be told, and why",
             "virtigo build web.yml --json | jq -r 'select(.event == \"done\") | .path'")
         {
-            target, name, set, medium, keyring, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
+            target, name, set, medium, keyring, hypervisor, matrix, accelerator, force, full, unlocked, timeLimit, trafficLimit, dryRun, answers,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
@@ -42,6 +45,7 @@ internal static class BuildVerb
             foreach (ApplianceSpec spec in specs)
             {
                 spec.Use(run.Value(medium), run.Value(keyring));
+                spec.UseHypervisor(run.Value(hypervisor));
             }
 
             BuildOptions how = new()
@@ -65,7 +69,11 @@ internal static class BuildVerb
             }
             else
             {
-                await BuildAllAsync(run, specs, how, cancellationToken);
+                IReadOnlyList<StoredImage> images = await BuildAllAsync(run, specs, how, cancellationToken);
+                if (run.Value(matrix))
+                {
+                    return await ProveAsync(run, images, cancellationToken);
+                }
             }
 
             return 0;
@@ -88,8 +96,10 @@ internal static class BuildVerb
     /// <summary>
     /// Builds all, at most as many at once as there are processors; each waits for the memory it needs. One that fails does not end the others.
     /// </summary>
-    private static async Task BuildAllAsync(Invocation run, IReadOnlyList<ApplianceSpec> specs, BuildOptions how, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<StoredImage>> BuildAllAsync(
+        Invocation run, IReadOnlyList<ApplianceSpec> specs, BuildOptions how, CancellationToken cancellationToken)
     {
+        var images = new List<StoredImage>();
         var gate = new Lock();
         var failures = new List<VirtigoException>();
         var limit = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
@@ -102,6 +112,7 @@ internal static class BuildVerb
                 BuildResult built = await BuildAsync(run, plan, how with { SpecText = spec.RedactedText }, specs.Count > 1 ? spec.Name.Value : null, token);
                 lock (gate)
                 {
+                    images.Add(built.Image);
                     Tell(run, built with { Elapsed = run.Host.Clock.GetElapsedTime(start) });
                 }
             }
@@ -118,6 +129,20 @@ internal static class BuildVerb
         {
             throw failures.Count == 1 ? first : new VirtigoException(first.Kind, $"{failures.Count} of {specs.Count} appliances were not built.", "Each has said above why.", first);
         }
+
+        return images;
+    }
+
+    /// <summary>Proves each image on every hypervisor where it was not proven yet.</summary>
+    private static async Task<int> ProveAsync(Invocation run, IReadOnlyList<StoredImage> images, CancellationToken cancellationToken)
+    {
+        int worst = 0;
+        foreach (StoredImage image in images)
+        {
+            worst = Math.Max(worst, await ImageProveVerb.ProveAllAsync(run, image, again: false, cancellationToken));
+        }
+
+        return worst;
     }
 
     /// <summary>Builds with a display of what happens.</summary>
@@ -164,7 +189,7 @@ internal static class BuildVerb
         run.People(built is null ? "would be built" : $"already built: {ImagesVerb.Short(built.Key)}");
     }
 
-    public static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, new QemuHypervisor(run.Host.Paths), run.Host.Clock);
+    public static ApplianceBuilder Builder(Invocation run) => new(run.Host.Paths, HypervisorCatalog.All(run.Host.Paths), run.Host.Clock);
 
     /// <summary>The command line that repeats this run, quoted for a shell.</summary>
     public static string Rerun(Invocation run) => "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => Quoted(token.Value)));

@@ -65,6 +65,8 @@ internal static class ImageShowVerb
         ["made by", $"Virtigo {manifest.ToolVersion}, installer {manifest.Installer.Version}"],
         ["ran on", $"{manifest.Hypervisor.Name} {manifest.Hypervisor.Version}, {manifest.Hypervisor.Accelerator}"],
         ["took", Words.Time(TimeSpan.FromSeconds(manifest.Timings.Sum(timing => timing.Seconds)))],
+        .. manifest.Proofs.Select(proof => (IReadOnlyList<string>)
+            ["proven on", $"{proof.Hypervisor.Name} ({proof.Hypervisor.Accelerator}), up after {Words.Time(TimeSpan.FromSeconds(proof.SecondsToMultiUser))}"]),
         ["boots in", Words.Time(TimeSpan.FromSeconds(manifest.BootTest.SecondsToMultiUser))],
         ["packages", manifest.Packages.Count.ToString(CultureInfo.InvariantCulture)],
         ["materials", manifest.Materials.Count.ToString(CultureInfo.InvariantCulture)],

@@ -14,10 +14,11 @@ internal static class ImagesVerb
         var verb = new Verb("images", "List the images in the store, or work on one",
             "virtigo images                                   # list them",
             "virtigo images show web                          # everything known about one",
+            "virtigo images prove web --matrix                # does it boot on every hypervisor here?",
             "virtigo images export web web.ova                # a file for another hypervisor",
             "virtigo images prune --keep 1                    # only the newest of each name stays")
         {
-            ListVerb(options, host), ImageShowVerb.Make(options, host), ImageExportVerb.Make(options, host),
+            ListVerb(options, host), ImageShowVerb.Make(options, host), ImageProveVerb.Make(options, host), ImageExportVerb.Make(options, host),
             ImageDefineVerb.Make(options, host), ImageExtractVerb.Make(options, host),
             ImageCompareVerbs.Verify(options, host), ImageCompareVerbs.Diff(options, host),
             ImageStatementVerbs.Sbom(options, host), ImageStatementVerbs.Provenance(options, host),

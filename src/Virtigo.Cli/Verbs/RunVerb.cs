@@ -3,7 +3,6 @@ using Microsoft.Win32.SafeHandles;
 using Virtigo.Appliances;
 using Virtigo.Cli.Output;
 using Virtigo.Hypervisors;
-using Virtigo.Hypervisors.Qemu;
 using Virtigo.Images;
 
 namespace Virtigo.Cli.Verbs;
@@ -19,19 +18,28 @@ internal static class RunVerb
         Argument<string> which = ImagesVerb.Argument(host);
         Option<string> accelerator = Accelerators.Option();
         Option<int?> cpus = new("--cpus") { Description = "How many virtual CPUs [default: 1]", HelpName = "count" };
+        Option<string?> hypervisor = HypervisorOptions.Option("What runs it; auto takes the fastest that can [default: auto]");
+        Option<bool> trusted = HypervisorOptions.Trusted();
         Option<bool> root = new("--root") { Description = "Log the console in as root, in this copy only" };
         var verb = new Verb("run", "Boot a throw-away copy of an image, its serial console on this terminal; Ctrl-] leaves and destroys it, Ctrl-^ and a key is a SysRq command",
             "virtigo run web                    # Ctrl-] to leave",
             "virtigo run web --root             # logged in as root as soon as it is up",
+            "virtigo run web --trusted          # in whatever is the fastest here, even if it is no wall against you",
             "virtigo run web < /dev/null        # only look at it boot")
         {
-            which, root, accelerator, cpus,
+            which, root, hypervisor, trusted, accelerator, cpus,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             StoredImage image = new ImageStore(host.Paths).Find(run.Value(which)!);
             var how = new RunOptions { Accelerator = Accelerators.Of(run.Value(accelerator)), Cpus = run.Value(cpus) };
-            await using ImageRun machine = await ImageRun.StartAsync(host.Paths, new QemuHypervisor(host.Paths), image, how, cancellationToken);
+            var needs = new HypervisorNeeds($"A copy of {image.Name}", ImageBoot.Needs)
+            {
+                Trusted = run.Value(trusted),
+                Wished = run.Value(trusted) && how.Accelerator == Accelerator.Auto ? [] : ["disk boot"],
+            };
+            IHypervisor chosen = await HypervisorOptions.ChooseAsync(run, run.Value(hypervisor) ?? HypervisorChoice.Auto, needs, cancellationToken);
+            await using ImageRun machine = await ImageRun.StartAsync(host.Paths, chosen, image, how, cancellationToken);
             using var unlock = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task unlocking = Environment.GetEnvironmentVariable(PassphraseVariable) is { Length: > 0 } passphrase && ImageRun.IsEncrypted(image)
                 ? machine.UnlockAsync(passphrase, unlock.Token)

@@ -2,11 +2,11 @@ using System.Reflection;
 using Virtigo.Archives;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Qemu;
 using Virtigo.Images;
 using Virtigo.Installers.Debian;
 using Virtigo.Installers.Ubuntu;
 using Virtigo.Machines;
-using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
 namespace Virtigo.Appliances;
 
@@ -55,14 +55,14 @@ internal sealed partial class ApplianceBuild(
             OnSent = limits.Gave,
         });
         await InstallAsync(proxy, sockets.Path, cancellationToken);
-        BootReport boot = await log.StageAsync("boot test", () => BootAsync(sockets.Path, cancellationToken));
+        (BootReport boot, IReadOnlyList<ImageProof> proofs) = await log.StageAsync("boot test", () => ProveAsync(sockets.Path, cancellationToken));
         CheckLocked(boot);
-        return await log.StageAsync("seal", () => SealAsync(boot, cancellationToken));
+        return await log.StageAsync("seal", () => SealAsync(boot, proofs, cancellationToken));
     }
 
     private async Task<AcceleratorReport> ProbeAsync(CancellationToken cancellationToken)
     {
-        AcceleratorReport report = await hypervisor.ProbeAsync(installer.KernelPath, cancellationToken);
+        AcceleratorReport report = await hypervisor.ProbeAsync(hypervisor.OwnKernel ?? installer.KernelPath, cancellationToken);
         if (report.Announcement is { } announcement)
         {
             log.Note(announcement);
@@ -82,68 +82,89 @@ internal sealed partial class ApplianceBuild(
         var install = new ApplianceInstall(paths, hypervisor, clock, log, plan, archives, installer, proxy)
         {
             Folder = draft.Directory,
-            DiskPath = draft.DiskPath,
+            DiskPath = IsForeign ? RawPath : draft.DiskPath,
+            DiskFormat = IsForeign ? Hypervisors.DiskFormat.Raw : Hypervisors.DiskFormat.Qcow2,
             FurtherDiskPath = draft.FurtherDiskPath,
             Sockets = sockets,
             Accelerator = Chosen,
-            Speed = _accelerator!.Speed,
+            Speed = _accelerator!.Limits,
             Full = options.Full,
         };
         _evidence = install.LastLines;
         _fetched = await install.RunAsync(cancellationToken);
         log.Installed();
+        if (IsForeign)
+        {
+            await log.StageAsync("boot loader", () => PutBootLoaderAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>Whether the installer runs in a machine whose kernel is the host's, and that boots from no disk.</summary>
+    private bool IsForeign => plan.InstallMachine().ForeignKernel;
+
+    private string RawPath => Path.Combine(draft.Directory, "disk.raw");
+
+    /// <summary>Makes of what was installed a disk that any machine boots.</summary>
+    private async Task<BootLoaderReport> PutBootLoaderAsync(CancellationToken cancellationToken)
+    {
+        await QemuImage.RunAsync(["convert", "-q", "-f", "raw", "-O", "qcow2", RawPath, draft.DiskPath], $"The disk {draft.DiskPath} could not be made.", null, cancellationToken);
+        File.Delete(RawPath);
+        return await BootLoader.InstallAsync(
+            draft.DiskPath, new BootLoaderOptions { Firmware = BootFirmware.Bios, KernelArguments = InstallMachine.KernelArguments }, cancellationToken);
     }
 
     private Accelerator Chosen => options.Accelerator == Accelerator.Auto ? _accelerator!.Accelerator : options.Accelerator;
 
     /// <summary>
-    /// Boots the image. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
+    /// Boots what was installed as its user will: by its own boot loader, so by QEMU where the installer ran in a machine that has no firmware; there it
+    /// is then booted as well.
     /// </summary>
-    private async Task<BootReport> BootAsync(string sockets, CancellationToken cancellationToken)
+    private async Task<(BootReport Boot, IReadOnlyList<ImageProof> Proofs)> ProveAsync(string sockets, CancellationToken cancellationToken)
     {
+        BootTrial trial = Trial(sockets);
+        if (!IsForeign)
+        {
+            BootReport booted = await trial.RunAsync(hypervisor, Chosen, _accelerator!.Speed, clock, log.Note, cancellationToken);
+            return (booted, [await ProofAsync(hypervisor, Chosen, booted, cancellationToken)]);
+        }
+
+        var firmware = new QemuHypervisor(paths);
+        AcceleratorReport report = await firmware.ProbeAsync(installer.KernelPath, cancellationToken);
+        BootReport boot = await trial.RunAsync(firmware, report.Accelerator, report.Speed, clock, log.Note, cancellationToken);
+        var proofs = new List<ImageProof> { await ProofAsync(firmware, report.Accelerator, boot, cancellationToken) };
         try
         {
-            return await BootOnceAsync(sockets, cancellationToken);
+            BootReport here = await trial.RunAsync(hypervisor, Chosen, _accelerator!.Limits, clock, log.Note, cancellationToken);
+            proofs.Add(await ProofAsync(hypervisor, Chosen, here, cancellationToken));
         }
-        catch (VirtigoException crash) when (crash.GuestCrashed && Chosen == Accelerator.Tcg)
+        catch (VirtigoException failure) when (failure.Kind == FailureKind.BootTest)
         {
-            log.Note($"{crash.Message} It is emulated, and emulation may be the cause: it boots once more.");
-            return await BootOnceAsync(sockets, cancellationToken);
+            log.Note($"It boots in {firmware.Name}, and not in {hypervisor.Name}: {failure.Message}");
         }
+
+        return (boot, proofs);
     }
 
-    private async Task<BootReport> BootOnceAsync(string sockets, CancellationToken cancellationToken)
+    private async Task<ImageProof> ProofAsync(IHypervisor ran, Accelerator accelerator, BootReport boot, CancellationToken cancellationToken) =>
+        new(await RanAsync(ran, accelerator, cancellationToken), Math.Round(boot.UpAfter.TotalSeconds, 1), clock.GetUtcNow());
+
+    /// <summary>What ran a machine, for a manifest.</summary>
+    internal static async Task<ImageHypervisor> RanAsync(IHypervisor ran, Accelerator accelerator, CancellationToken cancellationToken) =>
+        new(ran.Name, await ran.VersionAsync(cancellationToken), accelerator.ToString().ToLowerInvariant());
+
+    private BootTrial Trial(string sockets) => new()
     {
-        string overlay = Path.Combine(draft.Directory, "boot-test.qcow2");
-        await QemuImage.CreateOverlayAsync(draft.DiskPath, overlay, cancellationToken);
-        IReadOnlyList<GuestDisk> further = ImageStore.FurtherDisks(
-            plan.Disk.Value.Further.Select(disk => disk.Name), name => Path.Combine(draft.Directory, $"boot-test-{name}.qcow2"));
-        foreach (GuestDisk disk in further)
-        {
-            await QemuImage.CreateOverlayAsync(draft.FurtherDiskPath(disk.Serial!), disk.Path, cancellationToken);
-        }
-
-        BootReport report = await new BootTest(hypervisor, clock).RunAsync(
-            new GuestConfig
-            {
-                Name = plan.Name.Value + "-boot-test",
-                WorkDirectory = sockets,
-                Firmware = plan.Disk.Value.Firmware,
-                Cpus = plan.Cpus.Value,
-                MemoryMiB = plan.MemoryMiB.Value,
-                Accelerator = Chosen,
-                AgentChannel = true,
-                Disks = [new GuestDisk(overlay, DiskFormat.Qcow2) { Unsafe = true }, .. further],
-                Serials = [new GuestSerial("console") { LogFile = Path.Combine(draft.Directory, BootLogName) }],
-            },
-            _accelerator!.Speed, plan.Disk.Value.Passphrase, cancellationToken);
-        foreach (string copy in further.Select(disk => disk.Path).Append(overlay))
-        {
-            File.Delete(copy);
-        }
-
-        return report;
-    }
+        Name = plan.Name.Value + "-boot-test",
+        DiskPath = draft.DiskPath,
+        FurtherDisks = [.. plan.Disk.Value.Further.Select(disk => (disk.Name, draft.FurtherDiskPath(disk.Name)))],
+        Folder = draft.Directory,
+        Sockets = sockets,
+        ConsoleLog = Path.Combine(draft.Directory, BootLogName),
+        Firmware = plan.Disk.Value.Firmware,
+        Cpus = plan.Cpus.Value,
+        MemoryMiB = plan.MemoryMiB.Value,
+        Passphrase = plan.Disk.Value.Passphrase,
+    };
 
     private void CheckLocked(BootReport boot)
     {
@@ -165,7 +186,7 @@ internal sealed partial class ApplianceBuild(
 
     private static ImagePackage Listed(GuestPackage package) => new(package.Name, package.Version, package.Architecture);
 
-    private async Task<StoredImage> SealAsync(BootReport boot, CancellationToken cancellationToken) =>
+    private async Task<StoredImage> SealAsync(BootReport boot, IReadOnlyList<ImageProof> proofs, CancellationToken cancellationToken) =>
         await draft.SealAsync(
             new ImageManifest
             {
@@ -195,7 +216,8 @@ internal sealed partial class ApplianceBuild(
                 NetworkCards = plan.Target.Choices.Network.Interfaces is { Count: > 0 } cards ? [.. cards.Select(card => new ImageNetworkCard(card.Mac))] : [new(null)],
                 Timings = [.. log.Timings],
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
-                Hypervisor = new ImageHypervisor(hypervisor.Name, await hypervisor.VersionAsync(cancellationToken), Chosen.ToString().ToLowerInvariant()),
+                Hypervisor = await RanAsync(hypervisor, Chosen, cancellationToken),
+                Proofs = proofs,
             },
             cancellationToken);
 

@@ -10,9 +10,9 @@ namespace Virtigo.Appliances;
 
 /// <summary>Builds appliances: the whole way from a plan to a sealed image reads in <see cref="BuildAsync"/>.</summary>
 /// <param name="paths">Where everything is kept.</param>
-/// <param name="hypervisor">What runs the installer and the boot test.</param>
+/// <param name="hypervisors">What the plan's hypervisor is chosen from, the one that can do most first.</param>
 /// <param name="clock">The clock; the system's when null.</param>
-public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, TimeProvider? clock = null)
+public sealed class ApplianceBuilder(HostPaths paths, IReadOnlyList<IHypervisor> hypervisors, TimeProvider? clock = null)
 {
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private readonly ImageStore _store = new(paths, clock);
@@ -37,6 +37,12 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
             return new BuildResult(known, AlreadyBuilt: true, log.Elapsed);
         }
 
+        HypervisorChoice choice = await HypervisorChoice.MakeAsync(hypervisors, plan.Hypervisor.Value, Needs(plan), cancellationToken);
+        if (choice.Compared || plan.Hypervisor.Value != HypervisorChoice.Auto)
+        {
+            log.Note($"Runs in {choice.Hypervisor.Name}: {choice.Reason}.");
+        }
+
         using var client = new ArchiveClient(new Pool(paths.Pool), new ArchiveOptions
         {
             Offline = options.Offline,
@@ -52,10 +58,17 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
             key, () => log.Note("Another build of the same image is under way; waiting for it."), options.Force || options.Full, cancellationToken);
         StoredImage image = draft is null
             ? _store.TryGet(key)!
-            : await new ApplianceBuild(paths, hypervisor, _clock, log, plan, options, client.Pool, archives, installer, draft).RunAsync(cancellationToken);
+            : await new ApplianceBuild(paths, choice.Hypervisor, _clock, log, plan, options, client.Pool, archives, installer, draft).RunAsync(cancellationToken);
         await RememberAsync(plan, archives, key, cancellationToken);
         return new BuildResult(image, AlreadyBuilt: draft is null, log.Elapsed);
     }
+
+    /// <summary>What runs the installer must be able to do; and beside that what makes the next build fast, and the image its own proof.</summary>
+    private static HypervisorNeeds Needs(AppliancePlan plan) => new($"The build of {plan.Name.Value}",
+        [.. plan.IsUbuntu() ? ["discs"] : Array.Empty<string>(), "kernel boot", "networks", "agent"])
+    {
+        Wished = [.. InstallWay.NotShared(plan) is null ? ["fork"] : Array.Empty<string>(), "disk boot", "qcow2", .. plan.Firmware.Value == FirmwareKind.Uefi ? ["uefi"] : Array.Empty<string>()],
+    };
 
     /// <summary>
     /// The plan of a build. What the cache knows of the archive is enough when it leads to an image that is in the store: then nobody is asked.
@@ -168,7 +181,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IHypervisor hypervisor, Ti
         ArchiveClient client, PlanArchives archives, AppliancePlan plan, HostPaths paths, CancellationToken cancellationToken) => plan.IsUbuntu()
         ? UbuntuPlan.AssembleAsync(client, plan, paths, cancellationToken)
         : new InstallerAssembler(client, paths) { Pinned = plan.Lock?.Value.Installer is { } pinned ? (pinned.Suite, pinned.Sha256) : null }
-            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value), cancellationToken);
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value, plan.InstallMachine()), cancellationToken);
 
     /// <summary>Opens the archives of a plan and checks that what it asks for is there.</summary>
     internal static async Task<PlanArchives> OpenAsync(ArchiveClient client, AppliancePlan plan, CancellationToken cancellationToken)

@@ -33,6 +33,9 @@ internal sealed class ApplianceInstall(
     /// <summary>The disk to make.</summary>
     public required string DiskPath { get; init; }
 
+    /// <summary>The format of the disk to make.</summary>
+    public Hypervisors.DiskFormat DiskFormat { get; init; }
+
     /// <summary>Where each further disk is to be made, by its name.</summary>
     public required Func<string, string> FurtherDiskPath { get; init; }
 
@@ -61,7 +64,7 @@ internal sealed class ApplianceInstall(
         InstallJob job = await JobAsync(cancellationToken);
         try
         {
-            await (InstallWay.NotShared(plan) is { } reason ? WholeAsync(job, reason, cancellationToken) : ByPointsAsync(job, cancellationToken));
+            await ((hypervisor.Capabilities.Fork ? InstallWay.NotShared(plan) : hypervisor.Capabilities.Reasons["fork"]) is { } reason ? WholeAsync(job, reason, cancellationToken) : ByPointsAsync(job, cancellationToken));
         }
         finally
         {
@@ -167,7 +170,16 @@ internal sealed class ApplianceInstall(
 
     private async Task CreateDisksAsync(CancellationToken cancellationToken)
     {
-        await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+        if (DiskFormat == Hypervisors.DiskFormat.Raw)
+        {
+            await using FileStream disk = File.Create(DiskPath);
+            disk.SetLength(plan.DiskBytes.Value);
+        }
+        else
+        {
+            await QemuImage.CreateAsync(DiskPath, plan.DiskBytes.Value, cancellationToken);
+        }
+
         foreach (FurtherDisk disk in plan.Disk.Value.Further)
         {
             await disk.Table.CreateAsync(FurtherDiskPath(disk.Name), disk.MiB << 20, cancellationToken);
@@ -187,8 +199,9 @@ internal sealed class ApplianceInstall(
             SocketFolder = Sockets,
             LogFolder = Folder,
             DiskPath = DiskPath,
+            DiskFormat = DiskFormat,
             FurtherDisks = ImageStore.FurtherDisks(plan.Disk.Value.Further.Select(disk => disk.Name), FurtherDiskPath),
-            KernelPath = installer.KernelPath,
+            KernelPath = hypervisor.OwnKernel ?? installer.KernelPath,
             InitrdPath = initrd,
             CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
             MemoryMiB = MemoryMiB,
@@ -199,7 +212,7 @@ internal sealed class ApplianceInstall(
     }
 
     private async Task<DebianChoices> ChoicesAsync(AppliancePlan part) =>
-        part.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, await archives.ExistenceAsync()) };
+        part.ToDebianChoices() with { EarlyPackages = EarlyPackages.For(plan.Disk.Value, plan.InstallMachine(), await archives.ExistenceAsync()) };
 
     /// <summary>The same guest, as it goes on with what a part of the appliance is: from what was saved, if anything was.</summary>
     private InstallJob GoingOn(InstallJob job, int part, InstallPointTurn? turn)

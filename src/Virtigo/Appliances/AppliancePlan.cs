@@ -50,6 +50,9 @@ public sealed record AppliancePlan
     /// <summary>How the disk is laid out.</summary>
     internal Setting<DebianDisk> Disk { get; init; } = new(new DebianDisk(), new Origin(OriginKind.Default, "one ext4 file system on the whole disk"));
 
+    /// <summary>What runs the installer: the name of a hypervisor, or <see cref="HypervisorChoice.Auto"/>.</summary>
+    public Setting<string> Hypervisor { get; init; } = new(HypervisorChoice.Auto, new Origin(OriginKind.Default, "the fastest that can"));
+
     /// <summary>The memory of the machine in MiB.</summary>
     public required Setting<int> MemoryMiB { get; init; }
 
@@ -155,6 +158,7 @@ public sealed record AppliancePlan
             new("disk", ByteSize.Format(DiskBytes.Value), DiskBytes.Origin),
             new("disk layout", DiskPlanner.Describe(Disk.Value), Disk.Origin),
             new("firmware", Firmwares.NameOf(Firmware.Value), Firmware.Origin),
+            new("hypervisor", Hypervisor.Value, Hypervisor.Origin),
             new("memory", ByteSize.Format((long)MemoryMiB.Value << 20), MemoryMiB.Origin),
             new("cpus", Cpus.Value.ToString(CultureInfo.InvariantCulture), Cpus.Origin),
             new("locale", Locale.Value, Locale.Origin),

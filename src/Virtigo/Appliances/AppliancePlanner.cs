@@ -1,5 +1,6 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Installers.Debian;
 using Virtigo.Installers.Ubuntu;
 
 namespace Virtigo.Appliances;
@@ -31,8 +32,15 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
                 "Write include instead of from: then it is one appliance.");
         }
 
+        if ((spec.Hypervisor ?? from.Value.Hypervisor) is { Value: not HypervisorChoice.Auto } wish && wish.Value == Hypervisors.Uml.UmlHypervisor.KindName)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{wish.Origin}: hypervisor: {wish.Value} cannot install what builds on another appliance: it saves no installer to go on from.",
+                "Leave hypervisor out, or write include instead of from: then it is one appliance.");
+        }
+
         AppliancePlan plan = from.Value with
         {
+            Hypervisor = spec.Hypervisor ?? from.Value.Hypervisor,
             Name = spec.Name,
             Hostname = HostnameOf(spec),
             From = from,
@@ -73,6 +81,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
             DiskBytes = bytes,
             Firmware = firmware,
             Disk = DiskPlanner.Plan(spec.Values, config, firmware.Value, bytes, passphrase),
+            Hypervisor = HypervisorOf(spec, config),
             MemoryMiB = memory,
             Cpus = spec.Cpus ?? config.Get<int>("cpus") ?? Default(SpecKeys.DefaultCpus, "without KVM a second one costs 15 % more host CPU time"),
             Locale = spec.Locale ?? config.Get<string>("locale") ?? Default(SpecKeys.DefaultLocale, "needs no generating"),
@@ -94,6 +103,8 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
         {
             throw new VirtigoException(FailureKind.Usage, $"{plan.Disk.Origin}: disk.disks is not translated for Ubuntu's installer yet.", "Keep everything on the first disk.");
         }
+
+        CheckInstallMachine(plan);
 
         // Everything that its installer would not accept is known before anything is fetched.
         _ = isUbuntu ? UbuntuAnswers.Of(plan.ToUbuntuChoices()) : null;
@@ -122,6 +133,23 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
 
     private static bool IsInstalledBelow(AppliancePlan plan, string package) =>
         plan.Below.Any(below => below.Packages.Value.Select(PackageWish.Parse).Any(wish => wish.Name == package && !wish.Remove));
+
+    private static Setting<string> HypervisorOf(ApplianceSpec spec, UserConfig config) =>
+        spec.Hypervisor ?? config.Get<string>("hypervisor") ?? Default(HypervisorChoice.Auto, "the fastest that can");
+
+    /// <summary>Refuses what cannot be installed by a kernel that has no modules.</summary>
+    private static void CheckInstallMachine(AppliancePlan plan)
+    {
+        DebianDisk disk = plan.Disk.Value;
+        if (plan.InstallMachine().ForeignKernel && (plan.IsUbuntu() ? "Ubuntu's installer runs from a disc"
+            : disk.Firmware != FirmwareKind.Bios ? "it has no firmware to prepare the disk for"
+            : disk.Lvm || disk.Grow || disk.Further.Count > 0 || disk.FileSystems.Any(kind => kind != "ext4")
+                ? $"it can lay out one disk with ext4 and swap that stays as it is, and the disk is: {DiskPlanner.Describe(disk)}" : null) is { } reason)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"{plan.Hypervisor.Origin}: hypervisor: {plan.Hypervisor.Value} cannot install this appliance: {reason}.",
+                "Leave hypervisor out, and it is installed by qemu; what it makes boots on all.");
+        }
+    }
 
     private static Setting<string> HostnameOf(ApplianceSpec spec) => spec.Hostname ?? new(spec.Name.Value, new(OriginKind.Derived, "the appliance's name"));
 

@@ -41,6 +41,9 @@ public sealed class ApplianceSpec
     /// <summary>The number of virtual CPUs.</summary>
     public Setting<int>? Cpus { get; internal init; }
 
+    /// <summary>What runs the installer: the name of a hypervisor, or <c>auto</c>.</summary>
+    public Setting<string>? Hypervisor { get; internal set; }
+
     /// <summary>The locale.</summary>
     public Setting<string>? Locale { get; internal init; }
 
@@ -104,6 +107,16 @@ public sealed class ApplianceSpec
 
         Keyring = keyring is null ? Keyring : Path.GetFullPath(keyring);
         From?.Value.Use(medium, keyring);
+    }
+
+    /// <summary>Takes the hypervisor from the caller instead of from the spec.</summary>
+    /// <param name="hypervisor">Its name, or <c>auto</c>; null for what the spec says.</param>
+    public void UseHypervisor(string? hypervisor)
+    {
+        if (hypervisor is not null)
+        {
+            Hypervisor = new(hypervisor, new Origin(OriginKind.Caller, "given as --hypervisor"));
+        }
     }
 
     /// <summary>Reads the spec that a person means: a file of that name, else a distribution.</summary>

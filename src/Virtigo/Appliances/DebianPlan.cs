@@ -1,3 +1,4 @@
+using Virtigo.Hypervisors.Uml;
 using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
@@ -15,7 +16,8 @@ internal static class DebianPlan
         SecurityMirror = Sourced(plan.SecurityMirror),
         Packages = new([.. plan.Packages.Value.Select(package => PackageWish.Parse(package).Apt)], plan.Packages.Origin.ToString()),
         Disk = plan.Disk.Value,
-        EarlyPackages = EarlyPackages.For(plan.Disk.Value, _ => true),
+        Machine = plan.InstallMachine(),
+        EarlyPackages = EarlyPackages.For(plan.Disk.Value, plan.InstallMachine(), _ => true),
         Locale = Sourced(plan.Locale),
         TimeZone = Sourced(plan.TimeZone),
         Keyboard = Sourced(plan.Keyboard),
@@ -27,6 +29,10 @@ internal static class DebianPlan
         Target = plan.Preseed.Debconf.Count == 0 ? plan.Target.Choices
             : plan.Target.Choices with { Debconf = [.. plan.Target.Choices.Debconf, .. plan.Preseed.Debconf] },
     };
+
+    /// <summary>What the installer runs in.</summary>
+    public static InstallMachine InstallMachine(this AppliancePlan plan) =>
+        plan.Hypervisor.Value == UmlHypervisor.KindName ? Installers.Debian.InstallMachine.UserMode : Installers.Debian.InstallMachine.Virtio;
 
     private static Sourced<T> Sourced<T>(Setting<T> setting) => new(setting.Value, setting.Origin.ToString());
 }

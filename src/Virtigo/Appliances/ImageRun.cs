@@ -65,7 +65,8 @@ public sealed class ImageRun : IAsyncDisposable
             await ImageStore.CreateOverlayAsync(image, overlay, cancellationToken);
             string folder = work.Path;
             IReadOnlyList<GuestDisk> further = await ImageStore.OverlayFurtherAsync(image, name => Path.Combine(folder, $"overlay-{name}.qcow2"), cancellationToken);
-            IGuest guest = await hypervisor.StartAsync(
+            GuestConfig machine = await ImageBoot.UnderAsync(
+                hypervisor,
                 new GuestConfig
                 {
                     Name = image.Name,
@@ -79,7 +80,8 @@ public sealed class ImageRun : IAsyncDisposable
                     Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. further],
                     Serials = [new GuestSerial(ConsoleName)],
                 },
-                cancellationToken);
+                folder, cancellationToken);
+            IGuest guest = await hypervisor.StartAsync(machine, cancellationToken);
             return new ImageRun(lease, work, sockets, guest);
         }
         catch
@@ -165,12 +167,12 @@ public sealed class ImageRun : IAsyncDisposable
             value.Key is "root" or "user" && value.Value.Contains(ApplianceUser.PasswordSet, StringComparison.Ordinal));
     }
 
-    private static int MemoryOf(ImageManifest manifest) =>
+    internal static int MemoryOf(ImageManifest manifest) =>
         manifest.Plan.FirstOrDefault(value => value.Key == "memory") is { } memory && ByteSize.TryParse(memory.Value, out long bytes)
             && bytes >> 20 is >= 16 and <= int.MaxValue
             ? (int)(bytes >> 20)
             : SpecKeys.DefaultMemoryMiB;
 
     private static Accelerator AcceleratorOf(ImageManifest manifest) =>
-        manifest.Hypervisor.Accelerator == "kvm" && File.Exists("/dev/kvm") ? Accelerator.Kvm : Accelerator.Tcg;
+        manifest.Proofs.Any(proof => proof.Hypervisor.Accelerator == "kvm") && File.Exists("/dev/kvm") ? Accelerator.Kvm : Accelerator.Tcg;
 }

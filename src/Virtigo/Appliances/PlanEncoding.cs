@@ -71,6 +71,12 @@ internal static class PlanEncoding
             Write("firmware", Firmwares.NameOf(plan.Disk.Value.Firmware));
         }
 
+        // What every other hypervisor runs is the same.
+        if (plan.InstallMachine() != InstallMachine.Virtio)
+        {
+            Write("hypervisor", plan.Hypervisor.Value);
+        }
+
         if (plan.Autoinstall is { } autoinstall)
         {
             Write("autoinstall", AutoinstallWriter.Compact(autoinstall));

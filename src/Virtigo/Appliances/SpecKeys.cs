@@ -1,3 +1,5 @@
+using Virtigo.Hypervisors;
+
 namespace Virtigo.Appliances;
 
 /// <summary>Every key of a spec and of the user's configuration, in the order of the reference.</summary>
@@ -49,6 +51,10 @@ internal static partial class SpecKeys
             { InConfig = true },
         new("cpus", new CountType(1, 64), "The number of virtual CPUs.",
             "1 (without KVM a second one slows the guest down)", "1 to 64", "cpus: 2")
+            { InConfig = true },
+        new("hypervisor", TextType.OneOf([HypervisorChoice.Auto, .. HypervisorCatalog.Names]),
+            "What runs the installer. `auto` takes the fastest that can do all that a build can use; what is installed boots on all of them.", HypervisorChoice.Auto,
+            string.Join(", ", HypervisorCatalog.Names.Prepend(HypervisorChoice.Auto).Select(name => $"`{name}`")), "hypervisor: uml")
             { InConfig = true },
         new("locale", new TextType("a locale", ValueChecks.Locale, @"^(C|[a-z]{2,3}_[A-Z]{2})\.UTF-8(@[a-z]+)?$"),
             "The locale. `C.UTF-8` is always there and takes no time to generate.", DefaultLocale,

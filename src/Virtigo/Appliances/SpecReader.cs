@@ -104,6 +104,7 @@ internal static class SpecReader
             DiskBytes = values.Get<long>("disk.size"),
             MemoryMiB = MemoryMiB(values),
             Cpus = values.Get<int>("cpus"),
+            Hypervisor = values.Get<string>("hypervisor"),
             Locale = values.Get<string>("locale"),
             TimeZone = values.Get<string>("timezone"),
             Keyboard = values.Get<string>("keyboard"),

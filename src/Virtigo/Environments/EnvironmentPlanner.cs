@@ -19,7 +19,7 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
         IReadOnlyList<NetworkPlan> networks = AddressPlanner.Networks(spec);
         Dictionary<string, IReadOnlyList<NicPlan>> nics = AddressPlanner.Nics(spec, networks);
         IReadOnlyList<OutwardPlace> places = EgressPlanner.Places(spec, networks);
-        var builder = new ApplianceBuilder(options.Paths, hypervisor, options.Clock);
+        var builder = new ApplianceBuilder(options.Paths, Hypervisors.HypervisorCatalog.All(options.Paths), options.Clock);
         var images = new Dictionary<string, StoredImage>();
         var machines = new List<MachinePlan>();
         foreach (MachineSpec machine in spec.Machines)

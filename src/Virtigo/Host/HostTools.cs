@@ -18,6 +18,7 @@ internal static class HostTools
         ["sfdisk"] = "fdisk",
         ["mkfs.ext4"] = "e2fsprogs",
         ["linux.uml"] = "user-mode-linux",
+        ["virsh"] = "libvirt-clients",
         ["zstd"] = "zstd",
         ["xz"] = "xz-utils",
     };

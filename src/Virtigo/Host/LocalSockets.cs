@@ -9,18 +9,23 @@ internal static partial class LocalSockets
 {
     private const int Unix = 1;
     private const int Stream = 1;
-    private const int Packets = 5;
     private const int CloseOnExec = 0x80000;
     private const int SetDescriptorFlags = 2;
     private const int DescriptorClosesOnExec = 1;
 
     /// <summary>A pair that carries bytes.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when there is none to be had.</exception>
-    public static (Socket Ours, Socket Theirs) StreamPair() => Pair(Stream);
+    public static (Socket Ours, Socket Theirs) StreamPair()
+    {
+        Span<int> ends = stackalloc int[2];
+        if (MakePair(Unix, Stream | CloseOnExec, 0, ref ends[0]) != 0)
+        {
+            throw new VirtigoException(FailureKind.Host,
+                "No pair of sockets can be made: " + new Win32Exception(Marshal.GetLastPInvokeError()).Message);
+        }
 
-    /// <summary>A pair that carries packets, in order, each whole.</summary>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when there is none to be had.</exception>
-    public static (Socket Ours, Socket Theirs) PacketPair() => Pair(Packets);
+        return (Own(ends[0]), Own(ends[1]));
+    }
 
     /// <summary>Says whether a descriptor stays open in a program that is started now.</summary>
     /// <exception cref="IOException">It cannot be said of this one.</exception>
@@ -42,18 +47,6 @@ internal static partial class LocalSockets
                 handle.DangerousRelease();
             }
         }
-    }
-
-    private static (Socket Ours, Socket Theirs) Pair(int type)
-    {
-        Span<int> ends = stackalloc int[2];
-        if (MakePair(Unix, type | CloseOnExec, 0, ref ends[0]) != 0)
-        {
-            throw new VirtigoException(FailureKind.Host,
-                "No pair of sockets can be made: " + new Win32Exception(Marshal.GetLastPInvokeError()).Message);
-        }
-
-        return (Own(ends[0]), Own(ends[1]));
     }
 
     private static Socket Own(int descriptor) => new(new SafeSocketHandle(descriptor, ownsHandle: true));

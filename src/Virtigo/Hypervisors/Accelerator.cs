@@ -14,6 +14,9 @@ public enum Accelerator
 
     /// <summary>The kernel is an ordinary program and takes its programs' system calls by ptrace: User-Mode Linux.</summary>
     Ptrace,
+
+    /// <summary>In a domain of Xen, the machine that Virtigo itself runs in being another.</summary>
+    Xen,
 }
 
 /// <summary>What a probe guest found out about this host.</summary>
@@ -24,10 +27,18 @@ public enum Accelerator
 /// <param name="FromCache">The answer is of an earlier probe since the host booted.</param>
 public sealed record AcceleratorReport(Accelerator Accelerator, string? Reason, string? Hint, HostSpeed Speed, bool FromCache)
 {
+    /// <summary>
+    /// The speed that time limits go by. A kernel that is a program boots fast, and starts programs slowly: there, limits are those of the reference
+    /// machine at least.
+    /// </summary>
+    public HostSpeed Limits => Accelerator == Accelerator.Ptrace && Speed.Factor < 1 ? HostSpeed.OfReference : Speed;
+
     /// <summary>The sentence to show once when guests are emulated: why, and what it costs. Null under KVM.</summary>
     public string? Announcement => Accelerator switch
     {
         Accelerator.Kvm => null,
+        Accelerator.Xen => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"Guests run in domains of Xen: {Reason}; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
         Accelerator.Ptrace => string.Create(System.Globalization.CultureInfo.InvariantCulture,
             $"Guests run in User-Mode Linux: {Reason}; a kernel boots in {Speed.ProbeTime.TotalSeconds:0.0} s here."),
         _ => string.Create(System.Globalization.CultureInfo.InvariantCulture,

@@ -65,6 +65,9 @@ public sealed record HypervisorCapabilities
     /// <summary>The guest can have a screen.</summary>
     public bool Display { get; init; }
 
+    /// <summary>Whoever is root in a guest can do nothing on the host.</summary>
+    public bool Isolation { get; init; }
+
     /// <summary>Why something is false, in one clause, by <see cref="HypervisorFeature.Name"/>: one for everything that is.</summary>
     public IReadOnlyDictionary<string, string> Reasons { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }

@@ -30,6 +30,7 @@ public sealed class HypervisorFeature
         new("sysrq", "takes SysRq commands", can => can.SysRq),
         new("keys", "has a keyboard", can => can.SendKeys),
         new("screen", "has a screen", can => can.Display, guest => guest.Display),
+        new("isolation", "is kept from its host, whoever is root in it", can => can.Isolation),
     ];
 
     /// <summary>Its short name, such as <c>fork</c>.</summary>

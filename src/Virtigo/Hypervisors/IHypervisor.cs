@@ -6,6 +6,9 @@ public interface IHypervisor
     /// <summary>The name for people, such as <c>qemu</c>.</summary>
     string Name { get; }
 
+    /// <summary>The name of the hypervisor that runs the guests in the end: another's where this one is a way to it.</summary>
+    string Engine => Name;
+
     /// <summary>What guests of this hypervisor can do.</summary>
     HypervisorCapabilities Capabilities { get; }
 
@@ -24,6 +27,12 @@ public interface IHypervisor
     /// <param name="cancellationToken">Ends the probe and its guest.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when no guest runs at all.</exception>
     Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken);
+
+    /// <summary>What a probe found on this host since it booted, or null when none was made: nothing is started.</summary>
+    AcceleratorReport? Remembered();
+
+    /// <summary>The kernel that its guests boot where they need one of their own kind and it is installed; null where those of the guests' systems do.</summary>
+    string? OwnKernel { get; }
 
     /// <summary>Starts a guest. Everything that cannot be done is refused before a process starts.</summary>
     /// <param name="config">The guest.</param>

@@ -49,7 +49,7 @@ public sealed record ImageManifest
     public IReadOnlyList<ImageFurtherDisk> FurtherDisks { get => field ?? []; init; }
 
     /// <summary>What the disk boots from: <c>bios</c> or <c>uefi</c>.</summary>
-    public string Firmware { get; init; } = "bios";
+    public string Firmware { get => field ?? "bios"; init; }
 
     /// <summary>The network cards that the installed system sets up: one, unless the description says more.</summary>
     public IReadOnlyList<ImageNetworkCard> NetworkCards { get => field ?? [new(null)]; init; }
@@ -62,7 +62,16 @@ public sealed record ImageManifest
 
     /// <summary>What ran the installer.</summary>
     public required ImageHypervisor Hypervisor { get; init; }
+
+    /// <summary>On which hypervisors the image was proven to boot, each with its newest proof.</summary>
+    public IReadOnlyList<ImageProof> Proofs { get => field ?? [new(Hypervisor, BootTest.SecondsToMultiUser, Created)]; init; }
 }
+
+/// <summary>A boot test that an image passed: multi-user reached and no unit failed, as its own agent said.</summary>
+/// <param name="Hypervisor">What ran it.</param>
+/// <param name="SecondsToMultiUser">Seconds from power-on until the system was up.</param>
+/// <param name="Time">When.</param>
+public sealed record ImageProof(ImageHypervisor Hypervisor, double SecondsToMultiUser, DateTimeOffset Time);
 
 /// <summary>A network card that an image expects.</summary>
 /// <param name="Mac">The Ethernet address that it must have, as six pairs of lower-case hexadecimal digits; null for any.</param>
@@ -82,10 +91,10 @@ public sealed record ImagePlanValue(string Key, string Value, string Origin);
 public sealed record ImageInstaller(string Version, string Source, string KernelVersion, IReadOnlyList<ImageComponent> Components)
 {
     /// <summary>The suite that the components are of; empty in manifests that do not say it.</summary>
-    public string Suite { get; init; } = "";
+    public string Suite { get => field ?? ""; init; }
 
     /// <summary>The SHA-256 of that suite's signed Release file; empty in manifests that do not say it.</summary>
-    public string SuiteRelease { get; init; } = "";
+    public string SuiteRelease { get => field ?? ""; init; }
 }
 
 /// <summary>One installer component.</summary>
@@ -140,8 +149,8 @@ public sealed record ImageTiming(string Stage, double Seconds);
 /// <param name="LoginAnswered">Whether the login on the console or the guest agent answered.</param>
 public sealed record ImageBootTest(double SecondsToMultiUser, IReadOnlyList<string> FailedUnits, bool LoginAnswered);
 
-/// <summary>What ran the installer.</summary>
+/// <summary>What ran an image's machine.</summary>
 /// <param name="Name">The hypervisor.</param>
 /// <param name="Version">Its version.</param>
-/// <param name="Accelerator">How it ran the guest's instructions: <c>kvm</c> or <c>tcg</c>.</param>
+/// <param name="Accelerator">How it ran the guest's instructions: <c>kvm</c>, <c>tcg</c> or <c>ptrace</c>.</param>
 public sealed record ImageHypervisor(string Name, string Version, string Accelerator);

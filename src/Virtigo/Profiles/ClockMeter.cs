@@ -48,7 +48,7 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
         {
             await ending.CancelAsync();
             await questions.Writer.CompleteAsync();
-            await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -157,7 +157,7 @@ internal sealed class NetworkMeter(GuestCommand run, ProfileOptions options)
         finally
         {
             await ending.CancelAsync();
-            await receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)receiving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -10,7 +10,7 @@ namespace Virtigo.GuestTests.Hypervisors;
 internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
 {
     private const UnixFileMode Program = (UnixFileMode)0x1ED;
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
     private readonly Stream _console = guest.OpenSerial("console");
     private readonly StringBuilder _seen = new();
     private int _count;
@@ -23,7 +23,10 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
     /// <param name="path">Where.</param>
     /// <param name="busybox">Busybox, with everything it needs inside.</param>
     /// <param name="modules">Kernel modules, to be loaded in this order.</param>
-    public static async Task WriteInitrdAsync(string path, byte[] busybox, IReadOnlyList<(string Name, byte[] Content)> modules)
+    /// <param name="console">The device that is the console.</param>
+    /// <param name="prepare">What else is to be done before the shell begins.</param>
+    public static async Task WriteInitrdAsync(
+        string path, byte[] busybox, IReadOnlyList<(string Name, byte[] Content)> modules, string console = "ttyS0", string prepare = "")
     {
         string init = $"""
             #!/bin/busybox sh
@@ -31,8 +34,10 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
             /bin/busybox --install -s /bin
             mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
             for each in {string.Join(' ', modules.Select(module => module.Name))}; do insmod /modules/$each; done
-            exec </dev/ttyS0 >/dev/ttyS0 2>&1
+            {prepare}
+            exec </dev/{console} >/dev/{console} 2>&1
             stty -echo
+            echo 1 >/proc/sys/kernel/printk
             echo READY
             PS1= exec sh -i
 

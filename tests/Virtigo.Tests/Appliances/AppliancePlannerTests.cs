@@ -60,6 +60,7 @@ public sealed class AppliancePlannerTests : IDisposable
             disk             8 GiB                                 default, sparse, so unused space costs nothing
             disk layout      / ext4                                default, one file system on the whole disk
             firmware         bios                                  default, what every hypervisor has
+            hypervisor       auto                                  default, the fastest that can
             memory           1 GiB                                 default, enough for the installer and a small server
             cpus             1                                     default, without KVM a second one costs 15 % more host CPU time
             locale           C.UTF-8                               default, needs no generating

@@ -57,13 +57,17 @@ public sealed class ImageRunTests : IDisposable
 
         public string Name => "answering";
 
-        public HypervisorCapabilities Capabilities => new() { MaxSerials = 1, AgentChannel = true };
+        public HypervisorCapabilities Capabilities => new() { MaxSerials = 1, AgentChannel = true, DiskBoot = true, Qcow2 = true };
+
+        public string? OwnKernel => null;
 
         public Task<string> VersionAsync(CancellationToken cancellationToken) => Task.FromResult("1");
 
         public Task<HypervisorPresence> LookAsync(CancellationToken cancellationToken) => Task.FromResult(new HypervisorPresence("1", null, null));
 
         public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public AcceleratorReport? Remembered() => null;
 
         public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
         {

@@ -15,5 +15,9 @@ internal sealed class OneGuest(IGuest guest) : IHypervisor
 
     public Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+    public AcceleratorReport? Remembered() => null;
+
+    public string? OwnKernel => null;
+
     public Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken) => Task.FromResult(guest);
 }

@@ -27,8 +27,8 @@ public sealed class UmlTests : IDisposable
         };
 
         Assert.Equal("mem=64M umid=uml uml_dir=. initrd=initrd ubd0d=disk0 ubd1rd=disk1 con=null ssl=null ssl0=fd:7 ssl1=fd:8 "
-            + "vec0:transport=fd,fd=9,mac=52:54:00:00:00:01,mtu=1400 console=ttyS0 panic=-1",
-            string.Join(' ', UmlCommandLine.Build(config, [7, 8], [9])));
+            + "vec0:transport=bess,dst=net0,mac=52:54:00:00:00:01,mtu=1400 console=ttyS0 panic=-1",
+            string.Join(' ', UmlCommandLine.Build(config, [7, 8])));
         Assert.Equal(["/w/kernel=/kernel", "/w/initrd=/initrd", "/w/disk0=/a b,c:d.raw", "/w/disk1=/e.raw"],
             UmlCommandLine.Links(config).Select(pair => $"{pair.Link}={pair.Target}"));
     }
@@ -149,11 +149,12 @@ public sealed class UmlTests : IDisposable
     public async Task Frames_pass_whole_both_ways_and_one_that_is_too_long_ends_the_link()
     {
         (Socket network, Socket switched) = LocalSockets.StreamPair();
-        (Socket card, Socket guest) = LocalSockets.PacketPair();
+        string place = Path.Combine(_folder.FullName, "net0");
+        Socket cards = FramePump.Listen(place);
+        using Socket guest = await CardAsync(place);
         using (switched)
-        using (guest)
         {
-            await using var pump = new FramePump(network, card);
+            await using var pump = FramePump.For(network, cards);
             using var stream = new NetworkStream(switched);
             byte[] buffer = new byte[FramePump.LongestFrame + 8];
             foreach (int length in (int[])[1, 60, 1514, FramePump.LongestFrame])
@@ -178,6 +179,46 @@ public sealed class UmlTests : IDisposable
             Assert.Equal(0, await guest.ReceiveAsync(buffer, SocketFlags.None, Token));
             Assert.Equal(0, await stream.ReadAsync(buffer, Token));
         }
+    }
+
+    [Fact]
+    public async Task A_card_that_goes_down_and_up_again_is_on_its_network_again()
+    {
+        (Socket network, Socket switched) = LocalSockets.StreamPair();
+        string place = Path.Combine(_folder.FullName, "net0");
+        await using var pump = FramePump.For(network, FramePump.Listen(place));
+        using var stream = new NetworkStream(switched, ownsSocket: true);
+        byte[] buffer = new byte[8];
+        for (byte turn = 1; turn < 4; turn++)
+        {
+            using (Socket card = await CardAsync(place))
+            {
+                await card.SendAsync(new[] { turn }, SocketFlags.None, Token);
+                await stream.ReadExactlyAsync(buffer.AsMemory(0, 5), Token);
+                Assert.Equal([0, 0, 0, 1, turn], buffer[..5]);
+            }
+
+            // Lost or kept for the next: what counts is that nothing ends.
+            await stream.WriteAsync(new byte[] { 0, 0, 0, 1, 9 }, Token);
+        }
+
+        using Socket last = await CardAsync(place);
+        await last.SendAsync("x"u8.ToArray(), SocketFlags.None, Token);
+        await stream.ReadExactlyAsync(buffer.AsMemory(0, 5), Token);
+        await stream.WriteAsync(new byte[] { 0, 0, 0, 1, 7 }, Token);
+        do
+        {
+            Assert.Equal(1, await last.ReceiveAsync(buffer, SocketFlags.None, Token));
+        }
+        while (buffer[0] == 9);
+        Assert.Equal(7, buffer[0]);
+    }
+
+    private static async Task<Socket> CardAsync(string path)
+    {
+        var card = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        await card.ConnectAsync(new UnixDomainSocketEndPoint(path), Token);
+        return card;
     }
 
     private static GuestConfig Config() => new()

@@ -29,8 +29,8 @@ public sealed class ImageManifestTests
         {
             JsonObject without = JsonNode.Parse(Good)!.AsObject();
             without.Remove(member);
-            // Images made before there was another firmware, or more than one network card or disk, do not name theirs.
-            Assert.Equal(member is "firmware" or "networkCards" or "furtherDisks", ImageManifestFile.Parse(Bytes(without), Key).Problem is null);
+            // Images made before there was another firmware or hypervisor, or more than one network card or disk, do not name theirs.
+            Assert.Equal(member is "firmware" or "networkCards" or "furtherDisks" or "proofs", ImageManifestFile.Parse(Bytes(without), Key).Problem is null);
             JsonObject empty = JsonNode.Parse(Good)!.AsObject();
             empty[member] = null;
             Assert.NotNull(ImageManifestFile.Parse(Bytes(empty), Key).Problem);
@@ -44,6 +44,7 @@ public sealed class ImageManifestTests
     [InlineData("materials")]
     [InlineData("timings")]
     [InlineData("networkCards")]
+    [InlineData("proofs")]
     public void A_list_with_an_empty_entry_is_refused(string member)
     {
         JsonObject manifest = JsonNode.Parse(Good)!.AsObject();

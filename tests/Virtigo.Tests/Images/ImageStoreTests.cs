@@ -33,6 +33,30 @@ public sealed class ImageStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task An_image_is_proven_on_each_hypervisor_once_and_the_newest_proof_counts()
+    {
+        StoredImage image = await _test.SealAsync("a");
+        ImageProof made = Assert.Single(image.Manifest.Proofs);
+        Assert.Equal((image.Manifest.Hypervisor, image.Manifest.BootTest.SecondsToMultiUser), (made.Hypervisor, made.SecondsToMultiUser));
+
+        var uml = new ImageHypervisor("uml", "User-Mode Linux 6.1", "ptrace");
+        await _test.Store.RecordProofAsync(image, new ImageProof(uml, 20, TestStore.Today), TestContext.Current.CancellationToken);
+        await _test.Store.RecordProofAsync(image, new ImageProof(uml with { Version = "6.2" }, 18, TestStore.Today), TestContext.Current.CancellationToken);
+
+        Assert.Equal([made, new ImageProof(uml with { Version = "6.2" }, 18, TestStore.Today)], _test.Store.Find("web").Manifest.Proofs);
+    }
+
+    [Fact]
+    public async Task A_proof_of_an_image_that_is_gone_is_refused()
+    {
+        StoredImage image = await _test.SealAsync("a");
+        await _test.Store.RemoveAsync(image.Key, TestContext.Current.CancellationToken);
+
+        Assert.Equal(FailureKind.Usage, (await Assert.ThrowsAsync<VirtigoException>(() =>
+            _test.Store.RecordProofAsync(image, image.Manifest.Proofs[0], TestContext.Current.CancellationToken))).Kind);
+    }
+
+    [Fact]
     public async Task The_newest_image_of_a_name_is_meant()
     {
         await _test.SealAsync("old", age: TimeSpan.FromDays(2));

@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Qemu;
@@ -20,48 +18,8 @@ internal static class AcceleratorProbe
     public static async Task<AcceleratorReport> ProbeAsync(string kernelPath, HostPaths paths, CancellationToken cancellationToken)
     {
         KvmDevice device = KvmDevice.Look("/dev/kvm");
-        string boot = (await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id", cancellationToken)).Trim();
-        string root = Path.Combine(paths.Cache, "accelerator");
-        string answer = Path.Combine(root, boot, await KeyAsync(kernelPath, device, cancellationToken) + ".json");
-        if (Parse(answer) is { } known)
-        {
-            return known;
-        }
-
-        using FileLock onlyOne = await FileLock.AcquireAsync(Path.Combine(root, "lock"), null, cancellationToken);
-        if (Parse(answer) is { } meanwhile)
-        {
-            return meanwhile;
-        }
-
-        AcceleratorReport report = await RunAsync(kernelPath, device, paths, cancellationToken);
-        ForgetEarlierBoots(root, boot);
-        string json = JsonSerializer.Serialize(AcceleratorRecord.From(report), AcceleratorJson.Default.AcceleratorRecord);
-        await AtomicFile.WriteTextAsync(answer, json, cancellationToken);
-        return report;
-    }
-
-    /// <summary>The newest answer since the host booted, whatever the kernel, or null.</summary>
-    /// <param name="paths">Where answers are cached.</param>
-    public static AcceleratorReport? Remembered(HostPaths paths)
-    {
-        string folder = Path.Combine(paths.Cache, "accelerator", File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
-        return !Directory.Exists(folder) ? null
-            : new DirectoryInfo(folder).EnumerateFiles("*.json").OrderByDescending(file => file.LastWriteTimeUtc)
-                .Select(file => Parse(file.FullName)).FirstOrDefault(report => report is not null);
-    }
-
-    private static AcceleratorReport? Parse(string path)
-    {
-        try
-        {
-            using FileStream file = File.OpenRead(path);
-            return JsonSerializer.Deserialize(file, AcceleratorJson.Default.AcceleratorRecord)?.ToReport();
-        }
-        catch (Exception error) when (error is IOException or JsonException)
-        {
-            return null;
-        }
+        return await new ProbeMemory(paths, QemuHypervisor.KindName).RecallAsync(
+            await KeyAsync(kernelPath, device, cancellationToken), token => RunAsync(kernelPath, device, paths, token), cancellationToken);
     }
 
     private static async Task<AcceleratorReport> RunAsync(string kernelPath, KvmDevice device, HostPaths paths, CancellationToken cancellationToken)
@@ -93,28 +51,4 @@ internal static class AcceleratorProbe
         string hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(kernel, cancellationToken));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{version}\n{hash}\n{device.Reason}")));
     }
-
-    private static void ForgetEarlierBoots(string root, string boot)
-    {
-        foreach (string folder in Directory.EnumerateDirectories(root).Where(folder => Path.GetFileName(folder) != boot))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
 }
-
-/// <summary>The cached form of a report.</summary>
-internal sealed record AcceleratorRecord(bool Kvm, string? Reason, string? Hint, double ProbeSeconds)
-{
-    /// <summary>The record of a report.</summary>
-    public static AcceleratorRecord From(AcceleratorReport report) =>
-        new(report.Accelerator == Accelerator.Kvm, report.Reason, report.Hint, report.Speed.ProbeTime.TotalSeconds);
-
-    /// <summary>The report, or null when the record makes no sense.</summary>
-    public AcceleratorReport? ToReport() => ProbeSeconds is > 0 and < 86400
-        ? new AcceleratorReport(Kvm ? Accelerator.Kvm : Accelerator.Tcg, Reason, Hint, new HostSpeed(TimeSpan.FromSeconds(ProbeSeconds)), FromCache: true)
-        : null;
-}
-
-[JsonSerializable(typeof(AcceleratorRecord))]
-internal sealed partial class AcceleratorJson : JsonSerializerContext;

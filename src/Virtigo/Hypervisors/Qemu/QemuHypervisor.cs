@@ -38,7 +38,11 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
         SysRq = true,
         SendKeys = true,
         Display = true,
+        Isolation = true,
     };
+
+    /// <inheritdoc/>
+    public string? OwnKernel => null;
 
     /// <inheritdoc/>
     public async Task<string> VersionAsync(CancellationToken cancellationToken) =>
@@ -61,8 +65,8 @@ public sealed class QemuHypervisor(HostPaths paths) : IHypervisor
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken) =>
         _report = await AcceleratorProbe.ProbeAsync(kernelPath, paths, cancellationToken);
 
-    /// <summary>What a probe found on this host since it booted, or null when none was made: nothing is started.</summary>
-    internal AcceleratorReport? Remembered() => _report ??= AcceleratorProbe.Remembered(paths);
+    /// <inheritdoc/>
+    public AcceleratorReport? Remembered() => _report ??= new ProbeMemory(paths, KindName).Newest();
 
     /// <inheritdoc/>
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)

@@ -47,6 +47,12 @@ internal static class UmlCommandLine
     /// <summary>The socket on which we take its answers.</summary>
     public static string AnswerSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "answers");
 
+    /// <summary>
+    /// The socket to which a network card connects each time it is taken up. A descriptor would do for the first time only: the kernel closes it when the
+    /// card is taken down.
+    /// </summary>
+    public static string NicSocket(GuestConfig config, int nic) => Path.Combine(config.WorkDirectory, Invariant($"net{nic}"));
+
     /// <summary>The links for a guest's files.</summary>
     public static IEnumerable<(string Link, string Target)> Links(GuestConfig config)
     {
@@ -65,8 +71,7 @@ internal static class UmlCommandLine
     /// <summary>The arguments for a guest.</summary>
     /// <param name="config">The guest, already checked.</param>
     /// <param name="serials">The descriptors of its serial ports, the agent's last.</param>
-    /// <param name="nics">The descriptors of its network cards.</param>
-    public static IReadOnlyList<string> Build(GuestConfig config, IReadOnlyList<int> serials, IReadOnlyList<int> nics) =>
+    public static IReadOnlyList<string> Build(GuestConfig config, IReadOnlyList<int> serials) =>
     [
         Invariant($"mem={config.MemoryMiB}M"),
         "umid=" + Umid, "uml_dir=.",
@@ -74,7 +79,7 @@ internal static class UmlCommandLine
         .. config.Disks.Select(Disk),
         "con=null", "ssl=null",
         .. serials.Select((descriptor, i) => Invariant($"ssl{i}=fd:{descriptor}")),
-        .. nics.Select((descriptor, i) => Invariant($"vec{i}:transport=fd,fd={descriptor},mac={config.Nics[i].Mac},mtu={config.Nics[i].Mtu}")),
+        .. config.Nics.Select((nic, i) => Invariant($"vec{i}:transport=bess,dst={Path.GetFileName(NicSocket(config, i))},mac={nic.Mac},mtu={nic.Mtu}")),
         .. config.Kernel.CommandLine.Length == 0 ? Array.Empty<string>() : [config.Kernel.CommandLine],
     ];
 
@@ -84,6 +89,10 @@ internal static class UmlCommandLine
     {
         UnixListener.CheckLength(ConsoleSocket(config));
         UnixListener.CheckLength(AnswerSocket(config));
+        for (int nic = 0; nic < config.Nics.Count; nic++)
+        {
+            UnixListener.CheckLength(NicSocket(config, nic));
+        }
     }
 
     // 'd': the file is the disk. Without it a guest that writes the header of a copy-on-write file into its disk is given any file of the host's when

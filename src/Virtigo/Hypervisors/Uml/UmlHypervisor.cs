@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Uml;
@@ -44,6 +46,7 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
             ["disk faults"] = "its disks are files that it opens itself, with nothing between",
             ["keys"] = "it has no keyboard; its consoles are serial lines",
             ["screen"] = "it has no graphics card; its consoles are serial lines",
+            ["isolation"] = "its kernel is a program of yours: root in it can read your files and run anything as you",
         },
     };
 
@@ -72,11 +75,19 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
     /// <inheritdoc/>
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken)
     {
-        if (_report is { } known)
-        {
-            return known with { FromCache = true };
-        }
+        string version = await VersionAsync(cancellationToken);
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{version}\n{kernelPath}")));
+        return _report = await new ProbeMemory(paths, KindName).RecallAsync(key, token => RunProbeAsync(kernelPath, token), cancellationToken);
+    }
 
+    /// <inheritdoc/>
+    public AcceleratorReport? Remembered() => _report ??= new ProbeMemory(paths, KindName).Newest();
+
+    /// <inheritdoc/>
+    public string? OwnKernel => HostTools.Find(UmlCommandLine.Program);
+
+    private async Task<AcceleratorReport> RunProbeAsync(string kernelPath, CancellationToken cancellationToken)
+    {
         using var folder = SocketFolder.Create(paths);
         var config = new GuestConfig
         {
@@ -97,7 +108,7 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
         GuestExit exit = await guest.Exited;
         TimeSpan time = TimeProvider.System.GetElapsedTime(start);
         return exit.Reason == GuestExitReason.GuestPanicked && exit.Detail.Contains("VFS", StringComparison.Ordinal)
-            ? _report = new AcceleratorReport(Accelerator.Ptrace, Mode(exit.ErrorTail), null, new HostSpeed(time), FromCache: false)
+            ? new AcceleratorReport(Accelerator.Ptrace, Mode(exit.ErrorTail), null, new HostSpeed(time), FromCache: false)
             : throw new VirtigoException(FailureKind.Host, $"No guest of uml runs on this host: {exit.Detail}", "Rerun: " + exit.Command);
     }
 

@@ -27,10 +27,10 @@ internal sealed record UmlLaunch(ChildProcess Child, IReadOnlyList<SerialPort> S
                 networks.Add(await FramePump.ConnectAsync(nic.Socket, cancellationToken));
             }
 
-            for (int each = 0; each < lines + config.Nics.Count; each++)
+            for (int line = 0; line < lines; line++)
             {
-                (Socket own, Socket given) = each < lines ? LocalSockets.StreamPair() : LocalSockets.PacketPair();
-                (each < lines ? ours : cards).Add(own);
+                (Socket own, Socket given) = LocalSockets.StreamPair();
+                ours.Add(own);
                 theirs.Add(given);
             }
 
@@ -41,9 +41,10 @@ internal sealed record UmlLaunch(ChildProcess Child, IReadOnlyList<SerialPort> S
                 File.CreateSymbolicLink(link, target);
             }
 
+            cards.AddRange(config.Nics.Select((_, nic) => FramePump.Listen(UmlCommandLine.NicSocket(config, nic))));
             int[] descriptors = [.. theirs.Select(socket => (int)socket.Handle)];
             child = await ChildProcess.StartAsync(new ChildCommand(UmlCommandLine.KernelLink(config),
-                UmlCommandLine.Build(config, descriptors[..lines], descriptors[lines..]))
+                UmlCommandLine.Build(config, descriptors))
             {
                 WorkingDirectory = config.WorkDirectory,
                 Environment = MemoryPlace(),
@@ -60,7 +61,7 @@ internal sealed record UmlLaunch(ChildProcess Child, IReadOnlyList<SerialPort> S
             return new UmlLaunch(child,
                 [.. config.Serials.Select((serial, i) => new SerialPort(serial.Name, new NetworkStream(ours[i], ownsSocket: true), logs[i]))],
                 config.AgentChannel ? new NetworkStream(ours[^1], ownsSocket: true) : null,
-                [.. cards.Select((card, i) => new FramePump(networks[i], card))]);
+                [.. cards.Select((card, i) => FramePump.For(networks[i], card))]);
         }
         catch
         {
@@ -118,9 +119,9 @@ internal sealed record UmlLaunch(ChildProcess Child, IReadOnlyList<SerialPort> S
             Directory.Delete(UmlCommandLine.Folder(config), recursive: true);
         }
 
-        foreach ((string link, _) in UmlCommandLine.Links(config))
+        foreach (string file in UmlCommandLine.Links(config).Select(link => link.Link).Concat(config.Nics.Select((_, nic) => UmlCommandLine.NicSocket(config, nic))))
         {
-            File.Delete(link);
+            File.Delete(file);
         }
     }
 

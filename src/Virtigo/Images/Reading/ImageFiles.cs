@@ -14,18 +14,24 @@ internal sealed partial class ImageFiles : IDisposable
     private const int MostEntries = 10_000_000;
     private const int MostTableBytes = 64 << 10;
     private readonly string _path;
-    private readonly Qcow2Disk _disk;
+    private readonly DiskContent _disk;
     private readonly IReadOnlyList<ExtVolume> _volumes;
     private readonly Dictionary<string, ExtVolume> _mounted = new(StringComparer.Ordinal);
     private readonly ExtVolume? _root;
 
-    private ImageFiles(string path, Qcow2Disk disk)
+    private ImageFiles(string path, DiskContent disk)
     {
         (_path, _disk) = (path, disk);
         var whole = new DiskRange(disk, 0, disk.Length);
         IReadOnlyList<Partition> partitions = PartitionTable.Read(whole);
-        _volumes = [.. partitions.Select(one => ExtVolume.TryOpen(new DiskRange(disk, one.Start, one.Length))).OfType<ExtVolume>()];
+        (Partition Partition, ExtVolume Volume)[] read =
+        [
+            .. partitions.Select(one => (one, ExtVolume.TryOpen(new DiskRange(disk, one.Start, one.Length)))).Where(one => one.Item2 is not null)
+                .Select(one => (one.one, one.Item2!)),
+        ];
+        _volumes = [.. read.Select(one => one.Volume)];
         _root = _volumes.FirstOrDefault(HasRoot);
+        RootPartition = read.FirstOrDefault(one => one.Volume == _root).Partition?.Number;
         if (_root is not null)
         {
             Mount(_root);
@@ -40,12 +46,15 @@ internal sealed partial class ImageFiles : IDisposable
     /// <summary>Whether the root file system can be read. When not, the volumes are seen one by one with <see cref="Find"/>.</summary>
     public bool HasRootVolume => _root is not null;
 
+    /// <summary>The number of the partition with the root file system; null when that cannot be read, or fills the disk.</summary>
+    public int? RootPartition { get; }
+
     /// <summary>Opens the files of a disk.</summary>
-    /// <param name="path">The disk: qcow2, self-contained. It must not change.</param>
+    /// <param name="path">The disk: raw, or qcow2 that is self-contained. It must not change.</param>
     /// <exception cref="VirtigoException">The disk cannot be read, or is damaged (<see cref="FailureKind.Host"/>).</exception>
     public static ImageFiles Open(string path)
     {
-        var disk = Qcow2Disk.Open(path);
+        var disk = DiskContent.Open(path);
         ImageFiles? files = null;
         try
         {

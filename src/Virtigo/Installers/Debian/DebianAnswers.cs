@@ -10,9 +10,6 @@ namespace Virtigo.Installers.Debian;
 /// </summary>
 internal static partial class DebianAnswers
 {
-    /// <summary>The disk as the installer sees it: the first virtio disk.</summary>
-    public const string Disk = "/dev/vda";
-
     private const string Installer = "d-i";
     private const string SecurityPath = "/debian-security";
 
@@ -31,7 +28,8 @@ internal static partial class DebianAnswers
         .. Mirror(plan),
         .. FirstAccounts(),
         .. Clock(),
-        .. plan.Disk.Answers(Disk),
+        .. plan.Machine.Answers,
+        .. plan.Disk.Answers(plan.Machine.Disk),
         .. BaseSystem(plan),
         .. Repositories(plan),
         .. Software(),
@@ -141,14 +139,14 @@ internal static partial class DebianAnswers
         }
     }
 
-    private static Answer[] BootLoader(DebianChoices plan) =>
+    private static Answer[] BootLoader(DebianChoices plan) => plan.Machine.ForeignKernel ? [] :
     [
         Boolean("grub-installer/only_debian", true, "There is no other system on the disk."),
         Boolean("grub-installer/with_other_os", false, "There is no other system on the disk."),
         Boolean("grub-installer/enable_os_prober_otheros_no", false, "The boot menu is not to search for other systems."),
         plan.Disk.Firmware == FirmwareKind.Uefi
             ? Boolean("grub-installer/force-efi-extra-removable", true, "Where firmware looks that knows nothing of this disk: the image boots on any machine.")
-            : Text("grub-installer/bootdev", Disk, "The only disk, its master boot record."),
+            : Text("grub-installer/bootdev", plan.Machine.Disk, "The only disk, its master boot record."),
     ];
 
     private static Answer[] Ending() =>

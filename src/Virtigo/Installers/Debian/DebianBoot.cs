@@ -10,7 +10,7 @@ internal static class DebianBoot
     /// What the installer writes into the installed system's boot loader. The last console is the one that init's messages go to,
     /// and being serial it gives the boot menu the serial port as well.
     /// </summary>
-    private const string Installed = "console=tty0 console=ttyS0,115200";
+    private const string Installed = InstallMachine.KernelArguments;
 
     /// <summary>
     /// Kernel parameters that make the installer's own kernel cheaper to emulate; the installed system gets none of them.

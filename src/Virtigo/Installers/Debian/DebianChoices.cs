@@ -34,6 +34,9 @@ internal sealed record DebianChoices
     /// <summary>How the disk is laid out.</summary>
     public DebianDisk Disk { get; init; } = new();
 
+    /// <summary>What the installer runs in.</summary>
+    public InstallMachine Machine { get; init; } = InstallMachine.Virtio;
+
     /// <summary>The packages asked for.</summary>
     public required Sourced<IReadOnlyList<string>> Packages { get; init; }
 

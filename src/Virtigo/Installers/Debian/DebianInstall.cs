@@ -18,8 +18,11 @@ internal sealed record InstallJob
     /// <summary>Where the installer's log and screen are kept.</summary>
     public required string LogFolder { get; init; }
 
-    /// <summary>The disk to install on: an empty qcow2, or that of the state gone on from.</summary>
+    /// <summary>The disk to install on: an empty one, or that of the state gone on from.</summary>
     public required string DiskPath { get; init; }
+
+    /// <summary>Its format.</summary>
+    public DiskFormat DiskFormat { get; init; }
 
     /// <summary>The disks beside that one.</summary>
     public IReadOnlyList<GuestDisk> FurtherDisks { get; init; } = [];
@@ -181,7 +184,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         Firmware = job.Firmware,
         Accelerator = job.Accelerator,
         SavedState = job.SavedState,
-        Disks = [new GuestDisk(job.DiskPath, DiskFormat.Qcow2) { Unsafe = true }, .. job.FurtherDisks],
+        Disks = [new GuestDisk(job.DiskPath, job.DiskFormat) { Unsafe = true }, .. job.FurtherDisks],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
         Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
         Serials =

@@ -35,8 +35,9 @@ internal static class DefaultComponents
         "scsi-modules",
     ];
 
-    /// <summary>What is asked for when the disk is laid out in some way.</summary>
-    public static IReadOnlyList<string> For(DebianDisk disk) => [.. ForAppliance, .. disk.Components];
+    /// <summary>What is asked for when the disk is laid out in some way, and the installer runs in some machine.</summary>
+    public static IReadOnlyList<string> For(DebianDisk disk, InstallMachine machine) =>
+        [.. ForAppliance.Where(component => !machine.LeftOut.Contains(component)), .. machine.Components, .. disk.Components];
 
     /// <summary>
     /// Dependencies that only serve hardware, file systems or other systems that such an appliance does not have. The installer

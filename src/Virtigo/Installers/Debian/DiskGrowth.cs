@@ -20,7 +20,7 @@ internal static class DiskGrowth
         new($"{Given}/boot", Program, Encoding.UTF8.GetBytes(AtBoot)),
         new($"{Given}/grow", Program, Encoding.UTF8.GetBytes(Running)),
         new($"{Given}/virtigo-grow.service", Plain, Encoding.UTF8.GetBytes(Unit)),
-        new("usr/lib/partman/finish.d/91virtigo", Program, Encoding.UTF8.GetBytes(Prepare.Replace("@DISK@", Path.GetFileName(DebianAnswers.Disk), StringComparison.Ordinal))),
+        new("usr/lib/partman/finish.d/91virtigo", Program, Encoding.UTF8.GetBytes(Prepare.Replace("@DISK@", Path.GetFileName(InstallMachine.Virtio.Disk), StringComparison.Ordinal))),
         new("usr/lib/finish-install.d/92virtigo", Program, Encoding.UTF8.GetBytes(Finish)),
     ];
 

@@ -19,6 +19,8 @@ internal static class EarlyPackages
 
     /// <summary>Those of them that an archive has, with what a disk needs.</summary>
     /// <param name="disk">How the disk is laid out.</param>
+    /// <param name="machine">What the installer runs in.</param>
     /// <param name="exists">Tells whether the archive has a package.</param>
-    public static IReadOnlyList<string> For(DebianDisk disk, Func<string, bool> exists) => [.. Names.Concat(disk.Packages).Where(exists)];
+    public static IReadOnlyList<string> For(DebianDisk disk, InstallMachine machine, Func<string, bool> exists) =>
+        [.. Names.Concat(disk.Packages).Concat(machine.Packages).Where(exists)];
 }

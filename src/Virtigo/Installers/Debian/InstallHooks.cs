@@ -68,6 +68,7 @@ internal static class InstallHooks
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
+            .. OptionalScript("usr/lib/finish-install.d/92virtigo", choices.Machine.AtEnd),
             .. Ending(nonce, more),
         ];
     }

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Virtigo.Hypervisors;
+
+namespace Virtigo.Cli.Verbs;
+
+/// <summary>The options that choose what runs guests.</summary>
+internal static class HypervisorOptions
+{
+    public static Option<string?> Option(string what)
+    {
+        Option<string?> option = new("--hypervisor") { Description = what, HelpName = "name" };
+        option.AcceptOnlyFromAmong([HypervisorChoice.Auto, .. HypervisorCatalog.Names]);
+        return option;
+    }
+
+    public static Option<bool> Matrix(string what) => new("--matrix") { Description = what };
+
+    public static Option<bool> Trusted() => new("--trusted")
+    {
+        Description = "What runs in it may do what you may: auto may take User-Mode Linux, which is no wall",
+    };
+
+    /// <summary>Chooses, and says why where there was a choice.</summary>
+    public static async Task<IHypervisor> ChooseAsync(Invocation run, string wish, HypervisorNeeds needs, CancellationToken cancellationToken)
+    {
+        HypervisorChoice choice = await HypervisorChoice.MakeAsync(HypervisorCatalog.All(run.Host.Paths), wish, needs, cancellationToken);
+        if (choice.Compared)
+        {
+            run.People($"Runs in {choice.Hypervisor.Name}: {choice.Reason}.");
+        }
+
+        return choice.Hypervisor;
+    }
+}

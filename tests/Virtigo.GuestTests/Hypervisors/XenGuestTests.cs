@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Virtigo.GuestTests.Xen;
+using Virtigo.Host;
+using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Xen;
+using Xunit;
+
+namespace Virtigo.GuestTests.Hypervisors;
+
+/// <summary>
+/// What a guest of Xen does. These tests run in a dom0, which <see cref="XenBedTests"/> starts; on any other host they are skipped.
+/// </summary>
+public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) : HypervisorConformance(fixture)
+{
+    private const string OwnerVariable = "VIRTIGO_TEST_XEN_OWNER";
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+
+    protected override IHypervisor Hypervisor { get; } = new XenHypervisor(fixture.Paths, kind);
+
+    protected override (string Disk, string SecondDisk, string Nic, string Agent) Devices => ("/dev/xvda", "/dev/xvdb", "eth0", XlConfig.AgentDevice);
+
+    protected override bool TellsMtu => false;
+
+    private static XenGround Ground => XenGround.Found ?? throw new InvalidOperationException("No ground is given.");
+
+    [Fact]
+    public async Task A_dom0_is_usable_and_a_probe_says_how_guests_run_and_how_fast()
+    {
+        await ExpectDom0Async();
+        HypervisorPresence presence = await Hypervisor.LookAsync(Token);
+        AcceleratorReport report = await Hypervisor.ProbeAsync(Ground.Kernel, Token);
+
+        Assert.Null(presence.Reason);
+        Assert.Matches(@"\AXen 4\.[0-9]+", presence.Version);
+        Assert.Equal(Accelerator.Xen, report.Accelerator);
+        Assert.Contains(kind == XenDomainKind.Pvh ? "PVH" : "PV", report.Announcement, StringComparison.Ordinal);
+        Assert.InRange(report.Speed.ProbeTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(100));
+        Assert.True((await Hypervisor.ProbeAsync(Ground.Kernel, Token)).FromCache);
+    }
+
+    [Fact]
+    public async Task A_kernels_command_line_arrives_as_it_is_and_is_in_no_list_of_processes()
+    {
+        GuestConfig config = await ConfigAsync("words");
+        const string words = """a="b c" d='e' f\g h\\i \x41 $(j) #k;l [m] {n} ü""";
+        await using TinyGuest guest = await StartAsync(config with { Kernel = config.Kernel! with { CommandLine = $"{config.Kernel.CommandLine} {words}" } });
+
+        Assert.Contains(words + "\n", await guest.RunAsync("cat /proc/cmdline"), StringComparison.Ordinal);
+        Assert.DoesNotContain("f\\g", await Tool.RunAsync("ps", ["-e", "-o", "args"], Token), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_power_button_of_a_guest_whose_system_answers_it_is_a_clean_end()
+    {
+        await using TinyGuest guest = await StartAsync(await ConfigAsync("button"));
+        await guest.RunAsync("mkdir -p /sbin; printf '#!/bin/sh\\npoweroff -f\\n' >/sbin/poweroff; chmod +x /sbin/poweroff");
+        await guest.Guest.PowerButtonAsync(Token);
+
+        Assert.Equal(GuestExitReason.GuestShutdown, (await guest.Guest.Exited.WaitAsync(s_limit, Token)).Reason);
+    }
+
+    [Fact]
+    public async Task A_disk_in_qcow2_and_a_disc_are_what_they_are()
+    {
+        GuestConfig config = await ConfigAsync("formats");
+        string disc = Fixture.At("xen-disc.iso");
+        await File.WriteAllBytesAsync(disc, Encoding.ASCII.GetBytes("a disc".PadRight(1 << 20)), Token);
+        string disk = Fixture.At("xen-disk.qcow2");
+        File.Copy(Ground.Qcow2, disk, overwrite: true);
+        await using TinyGuest guest = await StartAsync(config with
+        {
+            Disks = [new GuestDisk(disk, DiskFormat.Qcow2), new GuestDisk(disc, DiskFormat.Raw) { ReadOnly = true, IsDisc = true }],
+        });
+
+        Assert.Contains("1048576", await guest.RunAsync("cat /sys/class/block/xvda/size | { read n; echo $((n * 512)); }"), StringComparison.Ordinal);
+        Assert.Contains("in it", await guest.RunAsync("echo 'in it' >/dev/xvda; sync; head -n 1 /dev/xvda"), StringComparison.Ordinal);
+        Assert.Contains("a disc", await guest.RunAsync("head -c 6 /dev/xvdb; echo"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nothing_of_dom0s_answers_on_a_network_of_a_guest()
+    {
+        string socket = Fixture.At("xen-quiet/s");
+        await using Virtigo.Networks.NetworkSwitch network = Virtigo.Networks.NetworkSwitch.Start(new Virtigo.Networks.SwitchOptions
+        {
+            Networks =
+            [
+                new Virtigo.Networks.SwitchNetwork("lan", new Virtigo.Networks.Ipv4Subnet(Virtigo.Networks.Ipv4Address.Of(10, 9, 0, 0), 24), null, 1500,
+                    [new Virtigo.Networks.SwitchPort("m", new Virtigo.Networks.MacAddress(0x52540000000a), Virtigo.Networks.Ipv4Address.Of(10, 9, 0, 10), null, socket)]),
+            ],
+        });
+        GuestConfig config = await ConfigAsync("quiet") with { Nics = [new GuestNic(socket, "52:54:00:00:00:0a")] };
+        await Tool.RunAsync("ip", ["address", "add", "10.9.0.77/24", "dev", "lo"], Token);
+        try
+        {
+            await using TinyGuest guest = await StartAsync(config);
+            await guest.RunAsync("ip address add 10.9.0.10/24 dev eth0; ip link set eth0 up");
+
+            Assert.Contains("100% packet loss", await guest.RunAsync("ping -c 2 -W 2 10.9.0.77"), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await Tool.RunAsync("ip", ["address", "del", "10.9.0.77/24", "dev", "lo"], Token);
+        }
+    }
+
+    [Fact]
+    public async Task A_domain_destroyed_by_someone_else_is_told_apart()
+    {
+        GuestConfig config = await ConfigAsync("taken");
+        await using TinyGuest guest = await StartAsync(config);
+        await Tool.RunAsync("xl", ["destroy", (await DomainAsync("taken"))!], Token);
+        GuestExit exit = await guest.Guest.Exited.WaitAsync(s_limit, Token);
+
+        Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
+        Assert.Contains("destroyed by someone else", exit.Detail, StringComparison.Ordinal);
+        AssertNothingLeft(config, guest.Guest);
+    }
+
+    [Fact]
+    public async Task A_guest_that_cannot_be_made_shows_the_words_of_xl_and_leaves_nothing()
+    {
+        GuestConfig config = await ConfigAsync("wrong");
+        string kernel = Fixture.At("xen-no-kernel");
+        await File.WriteAllTextAsync(kernel, "no kernel", Token);
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(
+            () => Hypervisor.StartAsync(config with { Kernel = new KernelBoot(kernel, null, "") }, Token));
+
+        Assert.Equal(FailureKind.Host, error.Kind);
+        Assert.Contains("libxl: error", error.Message, StringComparison.Ordinal);
+        Assert.Contains("xl create", error.Hint, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(config.WorkDirectory));
+        Assert.Null(await DomainAsync("wrong"));
+    }
+
+    [Fact]
+    public async Task Killing_Virtigo_outright_leaves_no_domain()
+    {
+        KernelBoot boot = await BootAsync();
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("vt");
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        start.Environment[OwnerVariable] = $"{folder.FullName}:{boot.KernelPath}:{boot.InitrdPath}:{kind}";
+        using Process owner = Process.Start(start)!;
+        try
+        {
+            Assert.Equal("made", await owner.StandardOutput.ReadLineAsync(Token));
+            Assert.NotNull(await DomainAsync("owned"));
+            owner.Kill();
+            using var limit = new CancellationTokenSource(s_limit);
+            while (await DomainAsync("owned") is not null)
+            {
+                await Task.Delay(100, limit.Token);
+            }
+        }
+        finally
+        {
+            owner.Kill();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    protected override async Task<GuestConfig> ConfigAsync(string name)
+    {
+        await ExpectDom0Async();
+        return await base.ConfigAsync(name);
+    }
+
+    protected override async Task<KernelBoot> BootAsync()
+    {
+        string initrd = Fixture.At("xen-initrd");
+        if (!File.Exists(initrd))
+        {
+            var modules = new List<(string, byte[])>();
+            foreach (string path in Ground.Modules)
+            {
+                modules.Add((Path.GetFileName(path), await File.ReadAllBytesAsync(path, Token)));
+            }
+
+            // A disk is there a moment after its driver.
+            await TinyGuest.WriteInitrdAsync(initrd, await Fixture.BusyboxAsync(), modules, "hvc0",
+                "for each in /sys/bus/xen/devices/vbd-*; do n=0; while [ -e $each ] && [ ! -e $each/block ] && [ $n -lt 100 ]; do usleep 50000; n=$((n + 1)); done; done");
+        }
+
+        return new KernelBoot(Fixture.Kernel, initrd, "console=hvc0 panic=-1");
+    }
+
+    private async Task ExpectDom0Async()
+    {
+        HypervisorPresence presence = await Hypervisor.LookAsync(Token);
+        Assert.SkipUnless(presence.IsUsable && XenGround.Found is not null, $"{presence.Reason ?? "no ground for these tests is given"}; XenBedTests runs this in a dom0");
+    }
+
+    private static async Task<string?> DomainAsync(string guest) => (await Tool.RunAsync("xl", ["list"], Token)).Split('\n')
+        .Select(line => line.Split(' ')[0]).FirstOrDefault(name => name.StartsWith($"virtigo-{guest}-", StringComparison.Ordinal));
+
+    [ModuleInitializer]
+    internal static void OwnIfAsked()
+    {
+        if (Environment.GetEnvironmentVariable(OwnerVariable)?.Split(':') is not [string folder, string kernel, string initrd, string kind])
+        {
+            return;
+        }
+
+        // No other thread may enter this module before its initializer has ended, so everything here is done by this one.
+        var config = new GuestConfig
+        {
+            Name = "owned",
+            WorkDirectory = folder,
+            MemoryMiB = 128,
+            Kernel = new KernelBoot(kernel, initrd, "console=hvc0"),
+            Serials = [new GuestSerial("console")],
+        };
+        IGuest guest = new XenHypervisor(new HostPaths(folder, folder, folder, folder, folder), Enum.Parse<XenDomainKind>(kind))
+            .StartAsync(config, CancellationToken.None).GetAwaiter().GetResult();
+        Console.WriteLine("made");
+        guest.Exited.Wait();
+        Environment.Exit(1);
+    }
+}
+
+/// <summary>Guests that are paravirtualised.</summary>
+[Collection(KernelGuests.Name)]
+public sealed class XenPvGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Pv);
+
+/// <summary>Guests that the processor virtualises.</summary>
+[Collection(KernelGuests.Name)]
+public sealed class XenPvhGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Pvh);

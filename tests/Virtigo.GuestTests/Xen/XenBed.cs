@@ -1,0 +1,172 @@
+using System.Text.Json;
+using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Qemu;
+using Virtigo.Host;
+using Virtigo.Images;
+using Virtigo.Machines;
+using Xunit;
+
+namespace Virtigo.GuestTests.Xen;
+
+/// <summary>How a test within the dom0 ended.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Status"><c>passed</c>, <c>failed</c> or <c>skipped</c>.</param>
+/// <param name="Message">What it said.</param>
+public sealed record InnerTest(string Name, string Status, string Message);
+
+/// <summary>
+/// A real dom0: an appliance built by Virtigo, a machine of QEMU's that boots Xen from its own disk, and this test program in it. The machine is always
+/// emulated, by a processor that helps Xen as far as emulation can, so that the same is tested everywhere.
+/// </summary>
+public sealed class XenBed : IAsyncDisposable
+{
+    private const string Tests = "/opt/tests";
+    private const string Dotnet = "/opt/dotnet";
+    private const string Ground = "/opt/ground";
+    private const string Report = "/opt/results/report.json";
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(60);
+    private readonly IDisposable _place;
+    private readonly SocketFolder _sockets;
+    private readonly WorkFolder _work;
+
+    private XenBed(IDisposable place, SocketFolder sockets, WorkFolder work, Machine machine) =>
+        (_place, _sockets, _work, Dom0) = (place, sockets, work, machine);
+
+    /// <summary>The machine.</summary>
+    public Machine Dom0 { get; }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
+    public static async Task<XenBed> StartAsync(Lab lab)
+    {
+        StoredImage image = await BuildAsync(lab);
+        IDisposable place = await lab.PlaceAsync();
+        var sockets = SocketFolder.Create(lab.Paths);
+        var work = WorkFolder.Create(lab.Paths, "xen");
+        string overlay = Path.Combine(work.Path, "overlay.qcow2");
+        await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
+        var hypervisor = new QemuHypervisor(lab.Paths);
+        var bed = new XenBed(place, sockets, work, new Machine(new MachineConfig
+        {
+            Name = "dom0",
+            Hypervisor = hypervisor,
+            Speed = (await hypervisor.ProbeAsync((await lab.Installer).KernelPath, Cancel)).Speed,
+            Guest = new GuestConfig
+            {
+                Name = "dom0",
+                WorkDirectory = sockets.Path,
+                MemoryMiB = 2048,
+                Accelerator = Accelerator.Tcg,
+                CpuModel = GuestPlatform.EmulatedProcessor + ",+npt",
+                AgentChannel = true,
+                StreamChannel = true,
+                Disks = [new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
+            },
+        }));
+        try
+        {
+            await bed.Dom0.StartAsync(Cancel);
+            await bed.FurnishAsync(work.Path);
+            return bed;
+        }
+        catch
+        {
+            await bed.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs tests in the dom0, as its root.</summary>
+    /// <param name="filters">The options that say which.</param>
+    public async Task<IReadOnlyList<InnerTest>> RunAsync(params string[] filters)
+    {
+        var options = new CommandOptions
+        {
+            Limit = s_limit,
+            Environment = new Dictionary<string, string>
+            {
+                ["DOTNET_ROOT"] = Dotnet,
+                ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1",
+                ["DOTNET_TieredPGO"] = "0",
+                ["HOME"] = "/root",
+                [XenGround.Variable] = Ground,
+                ["VIRTIGO_COMMAND"] = "/nowhere",
+                ["VIRTIGO_EXAMPLES"] = "/nowhere",
+                ["VIRTIGO_README"] = "/nowhere",
+            },
+        };
+        string command = ShellQuote.Command(Tests + "/Virtigo.GuestTests",
+            ["--no-ansi", "--progress", "off", "--results-directory", Path.GetDirectoryName(Report)!, "--report-xunit-ctrf", "--report-xunit-ctrf-filename", Path.GetFileName(Report), .. filters]);
+        await Dom0.ExecuteAsync("rm -f " + Report, Cancel);
+        Machines.CommandResult result = await Dom0.ExecuteAsync(command, options, Cancel);
+        Machines.CommandResult report = await Dom0.ExecuteAsync("cat " + Report, Cancel);
+        Assert.True(report.ExitCode == 0, $"The tests within the dom0 made no report, and ended with {result.ExitCode}:\n{result.Output}\n{result.Error}");
+        return Read(report.Output);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Dom0.DisposeAsync();
+        _work.Dispose();
+        _sockets.Dispose();
+        _place.Dispose();
+    }
+
+    /// <summary>Reads a report in the Common Test Report Format.</summary>
+    internal static IReadOnlyList<InnerTest> Read(string report)
+    {
+        using var document = JsonDocument.Parse(report);
+        return
+        [
+            .. document.RootElement.GetProperty("results").GetProperty("tests").EnumerateArray().Select(test => new InnerTest(
+                test.GetProperty("name").GetString()!, test.GetProperty("status").GetString()!,
+                string.Join('\n', ((string[])["message", "trace"]).Select(key => test.TryGetProperty(key, out JsonElement text) ? text.GetString() : null).OfType<string>()))),
+        ];
+    }
+
+    private static async Task<StoredImage> BuildAsync(Lab lab)
+    {
+        using IDisposable place = await lab.PlaceAsync();
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-xen");
+        try
+        {
+            string spec = Path.Combine(folder.FullName, "xen-dom0.yml");
+            File.Copy(Path.Combine(AppContext.BaseDirectory, "Xen", "xen-dom0.yml"), spec);
+            CommandResult result = await lab.RunAsync("build", spec);
+            Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
+            return new ImageStore(lab.Paths).Find("xen-dom0");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private async Task FurnishAsync(string work)
+    {
+        string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        string root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
+        string resolver = Directory.EnumerateDirectories(Path.Combine(root, "host", "fxr")).Order(StringComparer.Ordinal).Last();
+        foreach (string folder in (string[])[runtime, resolver])
+        {
+            await Dom0.CopyInAsync(folder, $"{Dotnet}/{Path.GetRelativePath(root, folder)}", Cancel);
+        }
+
+        await Dom0.CopyInAsync(AppContext.BaseDirectory, Tests, Cancel);
+        string disk = Path.Combine(work, "empty.qcow2");
+        await QemuImage.CreateAsync(disk, 1 << 20, Cancel);
+        await Dom0.CopyInAsync(disk, Ground + "/", Cancel);
+        await Dom0.RunAsync($"""
+            set -e
+            cd {Ground}
+            cp "/boot/vmlinuz-$(uname -r)" vmlinuz
+            cp /bin/busybox busybox
+            for each in block/xen-blkfront net/xen-netfront; do
+              busybox xz -dc "/lib/modules/$(uname -r)/kernel/drivers/$each.ko.xz" >"$(basename "$each").ko"
+            done
+            """.ReplaceLineEndings("\n"), Cancel);
+    }
+}

@@ -1,0 +1,52 @@
+using Virtigo.GuestTests.Hypervisors;
+
+using Xunit;
+
+namespace Virtigo.GuestTests.Xen;
+
+/// <summary>The driver for Xen with the real toolstack: the tests of <see cref="XenGuestTests"/>, run in a dom0 that Virtigo has built and started.</summary>
+public sealed class XenBedTests(Lab lab)
+{
+    /// <summary>What every change is tested with: making, console, SysRq, destruction.</summary>
+    private static readonly string[] s_essential =
+    [
+        nameof(XenGuestTests.A_guest_that_powers_itself_off_ends_cleanly_and_leaves_nothing),
+        nameof(XenGuestTests.A_SysRq_command_is_taken_by_the_kernel),
+        nameof(XenGuestTests.A_killed_guest_is_gone_and_takes_no_commands),
+    ];
+
+    [Fact]
+    public async Task Guests_of_Xen_are_made_speak_take_SysRq_and_are_destroyed()
+    {
+        await using XenBed bed = await XenBed.StartAsync(lab);
+        Assert.Contains("control_d", await bed.Dom0.RunAsync("cat /proc/xen/capabilities", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        IReadOnlyList<InnerTest> tests = await bed.RunAsync(
+            [.. Classes.SelectMany(type => s_essential.SelectMany(test => (string[])["--filter-method", $"*.{type}.{test}"]))]);
+        ExpectPassed(tests);
+        Assert.Equal(Classes.Length * s_essential.Length, tests.Count);
+    }
+
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task Guests_of_Xen_do_all_that_guests_of_every_hypervisor_do()
+    {
+        await using XenBed bed = await XenBed.StartAsync(lab);
+        IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. Classes.SelectMany(type => (string[])["--filter-class", "*." + type])]);
+        ExpectPassed(tests);
+        Assert.True(tests.Count >= 2 * Classes.Length * s_essential.Length, $"only {tests.Count} tests were run");
+    }
+
+    private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
+
+    private static void ExpectPassed(IReadOnlyList<InnerTest> tests)
+    {
+        foreach (InnerTest test in tests)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"{test.Status} {test.Name}");
+        }
+
+        Assert.True(tests.All(test => test.Status == "passed"),
+            string.Join("\n\n", tests.Where(test => test.Status != "passed").Select(test => $"{test.Status} {test.Name}\n{test.Message}")));
+    }
+}
