@@ -51,6 +51,11 @@ internal sealed record ClockMeasurement(double Offset, double Error, double? Dri
         ClockSample early = samples.Take(third).MinBy(sample => sample.Error);
         ClockSample late = samples.TakeLast(third).MinBy(sample => sample.Error);
         double between = late.At - early.At;
+        if (between <= 0)
+        {
+            return new ClockMeasurement(best.Offset, best.Error, null, 0, samples.Count, seconds);
+        }
+
         return new ClockMeasurement(late.Offset, late.Error, (late.Offset - early.Offset) / between * Million,
             (late.Error + early.Error) / between * Million, samples.Count, seconds);
     }

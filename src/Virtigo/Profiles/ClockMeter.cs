@@ -75,8 +75,9 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
                 await Task.Delay(s_pause, clock, cancellationToken);
             }
 
-            Task<(string Line, long At)> next = answers.NextAsync();
+            // In this order: a guest that speaks without being asked is not heard before it was asked either.
             long asked = clock.GetTimestamp();
+            Task<(string Line, long At)> next = answers.NextAsync();
             await questions.WriteAsync(question, cancellationToken);
             Task first = await Task.WhenAny(next, asking).WaitAsync(s_patience, clock, cancellationToken);
             if (first == asking && !next.IsCompleted)
@@ -120,7 +121,6 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
         /// <summary>Takes what comes.</summary>
         public void Take(ReadOnlyMemory<byte> bytes, bool isError)
         {
-            long at = clock.GetTimestamp();
             if (isError)
             {
                 return;
@@ -128,6 +128,7 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
 
             lock (_gate)
             {
+                long at = clock.GetTimestamp();
                 foreach (byte one in bytes.Span)
                 {
                     if (one == '\n')

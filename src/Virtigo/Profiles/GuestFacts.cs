@@ -69,8 +69,8 @@ internal sealed class GuestFacts
         for d in /sys/bus/virtio/devices/*; do v=; read -r v < "$d/device" && if [ -e "$d/driver" ]; then echo "virtio $v 1"; else echo "virtio $v 0"; fi; done
         m=$(findmnt -no MAJ:MIN /) && d=/sys/dev/block/$m && if [ -e $d/partition ]; then r discard $d/../queue/discard_max_bytes; else r discard $d/queue/discard_max_bytes; fi
         for n in /sys/class/net/*; do [ -e "$n/device" ] || continue
-        d=$(readlink "$n/device/driver"); l=; udevadm info -q property -p "$n" | { while IFS= read -r v; do case $v in ID_NET_LINK_FILE=*) l=${v##*/};; esac; done
-        printf 'nic %s %s %s\n' "${n##*/}" "${d##*/}" "$l"; }; done
+        d=$(readlink "$n/device/driver"); d=${d##*/}; l=; udevadm info -q property -p "$n" | { while IFS= read -r v; do case $v in ID_NET_LINK_FILE=*) l=${v##*/};; esac; done
+        printf 'nic %s %s %s\n' "${n##*/}" "${d:--}" "$l"; }; done
         ip -o -4 address show | while read -r i n f a x; do printf 'address %s %s\n' "$n" "${a%%/*}"; done
         systemctl show -p Id -p LoadState -p UnitFileState -p ActiveState {{string.Join(' ', ProfileTargets.Units)}} | while IFS= read -r v; do printf 'unit %s\n' "$v"; done
         true
@@ -136,7 +136,7 @@ internal sealed class GuestFacts
                 _virtio.TryAdd(type, driven == "1");
                 break;
             case "nic" when words.Length is 2 or 3 && ProfileTargets.IsCard(words[0]) && _nics.Count < MaxNics && _nics.All(nic => nic.Name != words[0]):
-                _nics.Add(new GuestNicFact(words[0], words[1], words.Length == 3 && ProfileTargets.IsLinkFile(words[2]) ? words[2] : ""));
+                _nics.Add(new GuestNicFact(words[0], words[1] == "-" ? "" : words[1], words.Length == 3 && ProfileTargets.IsLinkFile(words[2]) ? words[2] : ""));
                 break;
             case "address" when words is [string card, string address] && ProfileTargets.IsCard(card) && _cardOf.Count < MaxNics * MaxNics:
                 _cardOf.TryAdd(address, card);

@@ -42,7 +42,7 @@ internal sealed record ProfileState(IReadOnlyList<KeptChange> Changes)
         }
 
         ProfileState? state = null;
-        string why = "it is too long";
+        string why = text.Length > MaxBytes ? "it is too long" : "it has no list of changes, or too long a one";
         try
         {
             state = text.Length > MaxBytes ? null : JsonSerializer.Deserialize(text, ProfileJson.Default.ProfileState);
@@ -61,10 +61,19 @@ internal sealed record ProfileState(IReadOnlyList<KeptChange> Changes)
     }
 
     /// <summary>The command that keeps it; an empty one is removed.</summary>
-    public string WriteCommand() => Changes.Count == 0
-        ? $"rm -f {Path} && {{ rmdir {System.IO.Path.GetDirectoryName(Path)} 2>/dev/null || true; }}"
-        : $"mkdir -p {System.IO.Path.GetDirectoryName(Path)} && printf %s {ShellQuote.Word(JsonSerializer.Serialize(this, ProfileJson.Default.ProfileState))} > {Path}.new"
-            + $" && sync {Path}.new && mv {Path}.new {Path}";
+    /// <exception cref="VirtigoException">It is longer than what is read again (<see cref="FailureKind.Guest"/>): a file of the guest's that would be replaced is too large.</exception>
+    public string WriteCommand()
+    {
+        if (Changes.Count == 0)
+        {
+            return $"rm -f {Path} && {{ rmdir {System.IO.Path.GetDirectoryName(Path)} 2>/dev/null || true; }}";
+        }
+
+        string text = JsonSerializer.Serialize(this, ProfileJson.Default.ProfileState);
+        return text.Length > MaxBytes
+            ? throw new VirtigoException(FailureKind.Guest, $"What was before cannot be kept in {Path}: it has {text.Length} characters, more than {MaxBytes}.", "Nothing is changed that cannot be taken back.")
+            : $"mkdir -p {System.IO.Path.GetDirectoryName(Path)} && printf %s {ShellQuote.Word(text)} > {Path}.new && sync {Path}.new && mv {Path}.new {Path}";
+    }
 
     /// <summary>With one more change: what a thing was before its first change stays.</summary>
     public ProfileState With(KeptChange change)

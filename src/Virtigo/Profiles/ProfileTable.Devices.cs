@@ -21,7 +21,8 @@ internal static partial class ProfileTable
             : facts.VirtioDriven(VirtioRng) == false
                 ? setting.Wrong(FindingVerdict.Advice, "the host gives a source (virtio-rng), and the guest has no driver loaded for it",
                     ProfileChange.File(ProfileTargets.RngFile, ProfileTargets.Rng + "\n"), new ProfileChange(ChangeKind.Module, ProfileTargets.Rng, "loaded"))
-                : facts.Number("entropy") >= FullPool ? setting.Ok("no device, but the kernel's generator is seeded")
+                : facts.Number("entropy") is not { } pool ? setting.NotHere("no device, and the kernel does not say whether its generator is seeded")
+                : pool >= FullPool ? setting.Ok("no device, but the kernel's generator is seeded")
                 : setting.Elsewhere(FindingVerdict.Problem, "no device, and the kernel's generator is not seeded", Qemu.Contains(facts.Kind)
                     ? "On the host: QEMU's -device virtio-rng-pci"
                     : "In the machine's spec: packages: [rng-tools-debian], or a processor with RDRAND"));
@@ -64,7 +65,7 @@ internal static partial class ProfileTable
         "The unit qemu-guest-agent.service.",
         "The service is unmasked and started.",
         "It is stopped or masked again, as it was.",
-        GuestKinds.All,
+        Qemu,
         (setting, facts, _) => facts.Unit(ProfileTargets.GuestAgent) switch
         {
             { Active: "active", File: not ("masked" or "masked-runtime") } => setting.Ok("qemu-guest-agent runs"),

@@ -54,7 +54,7 @@ internal static partial class ProfileTable
             bool ill = helping.Any(trial => trial.Reason == OffloadReason.FewerErrors);
             Judgment judgment = setting.Wrong(ill ? FindingVerdict.Problem : FindingVerdict.Advice, text,
             [
-                .. network.Card.LinkFile.Length > 0 ? [ProfileChange.File(ProfileTargets.LinkAddition(network.Card.LinkFile), LinkText(helping))] : Array.Empty<ProfileChange>(),
+                .. network.Card.LinkFile.Length > 0 ? [ProfileChange.File(ProfileTargets.LinkAddition(network.Card.LinkFile), LinkText(network.Trials))] : Array.Empty<ProfileChange>(),
                 .. helping.Select(trial => new ProfileChange(ChangeKind.Offload, $"{trial.Card} {trial.Offload}", trial.IsOn ? "off" : "on")),
             ]);
             return judgment with { Finding = judgment.Finding with { Number = Math.Round(helping.Max(trial => trial.Then), 1), Unit = "Mbit/s" } };
@@ -71,7 +71,7 @@ internal static partial class ProfileTable
         {
             string[] emulated = ["e1000", "e1000e", "8139cp", "8139too", "pcnet32", "ne2k-pci", "tulip", "vmxnet3"];
             GuestNicFact[] slow = [.. facts.Nics.Where(nic => emulated.Contains(nic.Driver))];
-            string cards = string.Join(", ", facts.Nics.Select(nic => $"{nic.Name} by {nic.Driver}"));
+            string cards = string.Join(", ", facts.Nics.Select(nic => nic.Driver.Length > 0 ? $"{nic.Name} by {nic.Driver}" : nic.Name));
             return facts.Nics.Count == 0 ? setting.NotHere("there is no network card")
                 : slow.Length == 0 ? setting.Ok(cards)
                 : setting.Elsewhere(FindingVerdict.Advice, cards, Xen.Contains(facts.Kind)
@@ -79,9 +79,9 @@ internal static partial class ProfileTable
                     : "On the host: give the guest virtio-net.");
         });
 
-    /// <summary>The addition to a <c>.link</c> file that sets offloads as trials say.</summary>
+    /// <summary>The addition to a <c>.link</c> file that sets all offloads that were tried, those that help no more too: it replaces an earlier one.</summary>
     internal static string LinkText(IEnumerable<OffloadTrial> trials) =>
-        "[Link]\n" + string.Concat(trials.Select(trial => $"{LinkKey(trial.Offload)}={(trial.IsOn ? "no" : "yes")}\n"));
+        "[Link]\n" + string.Concat(trials.Select(trial => $"{LinkKey(trial.Offload)}={(trial.IsOn == (trial.Reason == OffloadReason.None) ? "yes" : "no")}\n"));
 
     private static string LinkKey(string offload) => offload switch
     {

@@ -46,7 +46,8 @@ internal static partial class ProfileTable
 
             bool drifts = measured.Clock is { Drifts: true };
             string drift = measured.Clock is { Drift: { } ppm } clock ? string.Create(CultureInfo.InvariantCulture, $", drift {ppm:+0;-0;0} ± {clock.DriftError:0} ppm") : "";
-            string? better = good.FirstOrDefault(source => source != now && facts.ClockSources.Contains(source));
+            // Down the list only: a second look does not go back to what drifted before.
+            string? better = (good.Contains(now) ? good.SkipWhile(source => source != now).Skip(1) : good).FirstOrDefault(facts.ClockSources.Contains);
             Judgment judgment = good.Contains(now) && !drifts ? setting.Ok($"{now}{drift}")
                 : better is null ? setting.Elsewhere(drifts ? FindingVerdict.Problem : FindingVerdict.Advice, $"{now}{drift}; the kernel has no better one",
                     "Let NTP steer it, or give the guest a processor whose time stamp counter is steady.")
@@ -80,7 +81,8 @@ internal static partial class ProfileTable
             }
 
             string? there = ProfileTargets.TimeUnits.FirstOrDefault(unit => facts.Unit(unit).Load == "loaded")
-                ?? (facts.Has("chronyd") ? "chrony.service" : facts.Has("systemd-timesyncd") ? "systemd-timesyncd.service" : null);
+                ?? (facts.Has("chronyd") ? "chrony.service" : facts.Has("systemd-timesyncd") ? "systemd-timesyncd.service"
+                    : facts.Has("ntpd") ? "ntpsec.service" : facts.Has("openntpd") ? "openntpd.service" : null);
             return there is not null
                 ? setting.Wrong(FindingVerdict.Problem, $"{there} is {facts.Unit(there) switch { { File: "masked" or "masked-runtime" } => "masked", _ => "not running" }}",
                     new ProfileChange(ChangeKind.Unit, there, ProfileChange.On))

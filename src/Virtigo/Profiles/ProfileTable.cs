@@ -13,7 +13,6 @@ internal static partial class ProfileTable
         Entropy(), Discard(), Balloon(), Agent(), Console(), KernelArguments(),
     ];
 
-
     private static IReadOnlyList<GuestKind> Qemu => [GuestKind.Kvm, GuestKind.Tcg];
 
     private static IReadOnlyList<GuestKind> Xen => [GuestKind.XenPv, GuestKind.XenPvh, GuestKind.XenHvm];
