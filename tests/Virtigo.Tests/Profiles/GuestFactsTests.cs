@@ -1,6 +1,7 @@
 using CsCheck;
 using Virtigo.Profiles;
 using Virtigo.Tests.Archives;
+using Virtigo.Tests.Installers;
 using Xunit;
 
 namespace Virtigo.Tests.Profiles;
@@ -36,9 +37,9 @@ public sealed class GuestFactsTests
 
     private static readonly Gen<string> s_line = Gen.OneOf(
         Gen.String[0, 80],
-        Gen.Select(Gen.OneOfConst("virt", "nic", "unit", "address", "have", "virtio", "cmdline", "clocksources", "entropy", "hypervisor", "guest-type"), Gen.String[Gen.Char[(char)0, (char)0x250], 0, 60], (key, rest) => $"{key} {rest}"),
-        Gen.OneOfConst([.. Said.Split('\n')]),
-        Gen.OneOfConst("unit Id=../../etc/passwd", "unit Id=fstrim.timer\r", "nic ../x y z", "nic eth0 x ../../a.link", "entropy -1", "entropy 99999999999999999999", "unit LoadState=\u001b[31m", "nic  ", " ", "unit ="));
+        Gen.Select(Golden.Pieces("virt", "nic", "unit", "address", "have", "virtio", "cmdline", "clocksources", "entropy", "hypervisor", "guest-type"), Gen.String[Gen.Char[(char)0, (char)0x250], 0, 60], (key, rest) => $"{key} {rest}"),
+        Golden.Pieces([.. Said.Split('\n')]),
+        Golden.Pieces("unit Id=../../etc/passwd", "unit Id=fstrim.timer\r", "nic ../x y z", "nic eth0 x ../../a.link", "entropy -1", "entropy 99999999999999999999", "unit LoadState=\u001b[31m", "nic  ", " ", "unit ="));
 
     [Fact]
     public void What_a_guest_says_is_read()

@@ -2,6 +2,7 @@ using System.Text;
 using CsCheck;
 using Virtigo.Profiles;
 using Virtigo.Tests.Archives;
+using Virtigo.Tests.Installers;
 using Xunit;
 
 namespace Virtigo.Tests.Profiles;
@@ -10,10 +11,10 @@ namespace Virtigo.Tests.Profiles;
 public sealed class ProfileStateTests
 {
     private static readonly Gen<KeptChange> s_change = Gen.OneOf(
-        Gen.Select(Gen.OneOfConst(ProfileTargets.KernelFile, ProfileTargets.LinkAddition("99-default.link")), FileState, FileState, (target, before, after) => new KeptChange("offloads", ChangeKind.File, target, before, after)),
-        Gen.Select(Gen.OneOfConst([.. ProfileTargets.Units]), Gen.OneOfConst("enabled linked active", "masked unlinked inactive"), (target, before) => new KeptChange("ntp", ChangeKind.Unit, target, before, "enabled linked active")),
+        Gen.Select(Golden.Pieces(ProfileTargets.KernelFile, ProfileTargets.LinkAddition("99-default.link")), FileState, FileState, (target, before, after) => new KeptChange("offloads", ChangeKind.File, target, before, after)),
+        Gen.Select(Golden.Pieces([.. ProfileTargets.Units]), Golden.Pieces("enabled linked active", "masked unlinked inactive"), (target, before) => new KeptChange("ntp", ChangeKind.Unit, target, before, "enabled linked active")),
         Gen.Const(new KeptChange("clocksource", ChangeKind.Knob, ProfileTargets.ClockSource, "tsc", "acpi_pm")),
-        Gen.Select(Gen.OneOfConst([.. ProfileTargets.Offloads]), offload => new KeptChange("offloads", ChangeKind.Offload, $"enp0s1 {offload}", "on", "off")));
+        Gen.Select(Golden.Pieces([.. ProfileTargets.Offloads]), offload => new KeptChange("offloads", ChangeKind.Offload, $"enp0s1 {offload}", "on", "off")));
 
     private static Gen<string> FileState => Gen.OneOf(Gen.Const(ProfileChange.Absent), Gen.Byte.Array[0, 300].Select(bytes => "=" + Convert.ToBase64String(bytes)));
 
@@ -94,7 +95,7 @@ public sealed class ProfileStateTests
     }
 
     [Fact]
-    public void No_state_that_a_guest_tells_leaves_the_words_of_a_command() => Gen.Select(Gen.Enum<ChangeKind>(), Gen.OneOf(Gen.String, Gen.OneOfConst("on", "loaded", "=YQ==\n'", "= ", "a b c", "enabled linked active\n"))).Sample((kind, state) =>
+    public void No_state_that_a_guest_tells_leaves_the_words_of_a_command() => Gen.Select(Gen.Enum<ChangeKind>(), Gen.OneOf(Gen.String, Golden.Pieces("on", "loaded", "=YQ==\n'", "= ", "a b c", "enabled linked active\n"))).Sample((kind, state) =>
         Assert.True(!ProfileChange.IsState(kind, state) || state.All(letter => char.IsAsciiLetterOrDigit(letter) || " _.-=+/\n\r\t".Contains(letter, StringComparison.Ordinal)), state));
 
     private const string Before = "{\"changes\":[{\"setting\":\"entropy\",";
