@@ -84,6 +84,6 @@ internal sealed partial class PlayedGuest : IAsyncDisposable
         File.SetUnixFileMode(Path.Combine(_root, "bin", name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    [GeneratedRegex(@"(?<![\w.}])/(etc|proc|sys|var/lib/virtigo|usr/lib/systemd)(?!\w)")]
+    [GeneratedRegex(@"(?<![\w.}""])/(etc|proc|sys|var/lib/virtigo|usr/lib/systemd)(?!\w)")]
     private static partial Regex Inside();
 }
