@@ -82,6 +82,7 @@ internal static class CommandLine
             ImagesVerb.Make(options, host),
             BootLoaderVerbs.Make(options, host),
             DoctorVerb.Make(options, host),
+            ProfileVerbs.Make(options, host),
             InferVerb.Make(options, host),
             LintPreseedVerb.Make(options, host),
             SchemaVerb.Make(options, host),

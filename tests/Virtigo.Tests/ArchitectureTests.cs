@@ -18,7 +18,8 @@ public sealed partial class ArchitectureTests
         ["Machines"] = ["Archives", "Images", "Hypervisors"],
         ["Installers"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines"],
         ["Appliances"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Installers"],
-        ["Environments"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Appliances"],
+        ["Profiles"] = ["Machines"],
+        ["Environments"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Appliances", "Profiles"],
         ["Testing"] = ["Images", "Hypervisors", "Networks", "Machines", "Appliances", "Environments"],
     };
 

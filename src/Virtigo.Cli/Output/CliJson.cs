@@ -33,6 +33,31 @@ internal sealed record ProofReport(string Name, string Key, IReadOnlyList<ProofL
 
 internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
+/// <summary>The settings of profiles.</summary>
+internal sealed record ProfileShowReport(IReadOnlyList<SettingLine> Settings);
+
+internal sealed record SettingLine(string Name, string What, string Why, string Read, string Applied, string Reverted, IReadOnlyList<string> Guests);
+
+/// <summary>What was found of a machine, and what was changed in it.</summary>
+internal sealed record ProfileCheckReport(string Machine, string Guest, bool Healthy, IReadOnlyList<ProfileLine> Findings, IReadOnlyList<ProfileStepLine> Changed);
+
+internal sealed record ProfileLine(string Setting, string Verdict, string Text)
+{
+    public string? Meaning { get; init; }
+
+    public double? Number { get; init; }
+
+    public double? Error { get; init; }
+
+    public string? Unit { get; init; }
+
+    public string? Mend { get; init; }
+}
+
+internal sealed record ProfileStepLine(string Setting, string Target, string Before, string After, string? Left);
+
+internal sealed record ProfileRevertReport(string Machine, IReadOnlyList<ProfileStepLine> Changed);
+
 internal sealed record ImageLine(string Name, string Key, DateTimeOffset Created, long Bytes, long DiskBytes, string Path);
 
 internal sealed record BrokenLine(string Key, string Path, string Problem);
@@ -162,6 +187,9 @@ internal sealed record KeepReport(EnvironmentLine? Environment, ErrorDetails? Er
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(LintReport))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ProfileShowReport))]
+[JsonSerializable(typeof(ProfileCheckReport))]
+[JsonSerializable(typeof(ProfileRevertReport))]
 [JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ImagesReport))]
 [JsonSerializable(typeof(PruneReport))]

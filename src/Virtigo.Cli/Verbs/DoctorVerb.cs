@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json;
 using Virtigo.Appliances;
 using Virtigo.Cli.Output;
@@ -10,12 +11,29 @@ internal static class DoctorVerb
 {
     public static Verb Make(GlobalOptions options, CliHost host)
     {
-        var verb = new Verb("doctor", "Look at what a build needs of this host, and what each hypervisor here can do; exit code 3 when something is missing",
+        Argument<string?> machine = new("machine")
+        {
+            Description = "A machine that is up, whose guest is looked at instead, as by virtigo profile check",
+            Arity = ArgumentArity.ZeroOrOne,
+            CompletionSources = { _ => KeptTargets.MachineNames(host) },
+        };
+        var look = new ProfileLook(host);
+        var verb = new Verb("doctor", "Look at what a build needs of this host, and what each hypervisor here can do (exit code 3: something is missing); or at a machine (11: something does harm)",
             "virtigo doctor",
             "virtigo doctor --json | jq -r '.hypervisors[] | select(.usable) | .name'",
-            "virtigo doctor --json | jq -r '.findings[] | select(.mend) | .mend'   # only the commands that mend");
+            "virtigo doctor --json | jq -r '.findings[] | select(.mend) | .mend'   # only the commands that mend",
+            "virtigo doctor server                 # a machine that is up: its clock, network, console, agent and more",
+            "virtigo doctor server --seconds 60    # its clock's drift, more exactly")
+        {
+            machine, look.Seconds, look.With,
+        };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
+            if (run.Value(machine) is { } target)
+            {
+                return await ProfileVerbs.CheckAsync(run, target, look, cancellationToken);
+            }
+
             var knowledge = new DoctorKnowledge { Mirror = token => HostPlanning.DescribeMirrorAsync(HostPlanning.On(run.Host.Paths, options.Archives(run)), token) };
             IReadOnlyList<HostFinding> findings = await new Doctor(run.Host.Paths, knowledge).RunAsync(cancellationToken);
             Write(run, findings, await HypervisorMatrix.LookAsync(run.Host.Paths, cancellationToken));

@@ -5,7 +5,7 @@ using Virtigo.Machines;
 namespace Virtigo.Environments;
 
 /// <summary>An environment that another process keeps running (or this one), found by its name.</summary>
-public sealed class RunningEnvironment
+public sealed partial class RunningEnvironment
 {
     private readonly KeptInfo _info;
     private readonly string _folder;

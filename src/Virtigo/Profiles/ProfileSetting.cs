@@ -1,0 +1,63 @@
+namespace Virtigo.Profiles;
+
+/// <summary>What was measured of a guest; null what was not.</summary>
+/// <param name="Clock">Its clock.</param>
+/// <param name="Network">Its network.</param>
+/// <param name="NoNetwork">Why the network was not measured.</param>
+internal sealed record ProfileMeasurements(ClockMeasurement? Clock, NetworkMeasurement? Network, string? NoNetwork);
+
+/// <summary>What a setting says of a guest.</summary>
+/// <param name="Finding">What is told.</param>
+/// <param name="Changes">What mends it in the guest, in order; empty when nothing is to be done, or it cannot be done there.</param>
+internal sealed record Judgment(ProfileFinding Finding, IReadOnlyList<ProfileChange> Changes)
+{
+    /// <summary>How far the guest's clock is to be moved, in seconds; null for not at all.</summary>
+    public double? StepClock { get; init; }
+}
+
+/// <summary>One setting of a profile: a row of the table.</summary>
+public sealed class ProfileSetting
+{
+    internal ProfileSetting(string name, string what, string why, string read, string applied, string reverted, IReadOnlyList<GuestKind> kinds,
+        Func<ProfileSetting, GuestFacts, ProfileMeasurements, Judgment> judge) =>
+        (Name, What, Why, Read, Applied, Reverted, Kinds, Judge) = (name, what, why, read, applied, reverted, kinds, (facts, measured) => judge(this, facts, measured));
+
+    /// <summary>Its name, as the command takes it.</summary>
+    public string Name { get; }
+
+    /// <summary>What it is.</summary>
+    public string What { get; }
+
+    /// <summary>The trap that it avoids.</summary>
+    public string Why { get; }
+
+    /// <summary>How it is read in the guest.</summary>
+    public string Read { get; }
+
+    /// <summary>How it is applied, at once and for later boots.</summary>
+    public string Applied { get; }
+
+    /// <summary>How it is taken back.</summary>
+    public string Reverted { get; }
+
+    /// <summary>The kinds of guests that have it in their profile.</summary>
+    public IReadOnlyList<GuestKind> Kinds { get; }
+
+    /// <summary>The names of all settings.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. ProfileTable.All.Select(setting => setting.Name)];
+
+    /// <summary>What it says of a guest.</summary>
+    internal Func<GuestFacts, ProfileMeasurements, Judgment> Judge { get; }
+
+    internal Judgment Ok(string text) => new(new ProfileFinding(Name, FindingVerdict.Ok, text), []);
+
+    internal Judgment NotHere(string text) => new(new ProfileFinding(Name, FindingVerdict.NotHere, text), []);
+
+    /// <summary>Something is wrong, and mended by changes in the guest.</summary>
+    internal Judgment Wrong(FindingVerdict verdict, string text, params ProfileChange[] changes) =>
+        new(new ProfileFinding(Name, verdict, text) { Meaning = Why, Applies = changes.Length > 0 }, changes);
+
+    /// <summary>Something is wrong that only the host, or whoever installed the guest, can mend.</summary>
+    internal Judgment Elsewhere(FindingVerdict verdict, string text, string mend) =>
+        new(new ProfileFinding(Name, verdict, text) { Meaning = Why, Mend = mend }, []);
+}
