@@ -6,13 +6,16 @@ public sealed partial class Machine
 {
     private const double MostSkew = 100_000;
 
+    /// <summary>The command that sets a guest's clock.</summary>
+    internal static string SetClockCommand(DateTimeOffset time) =>
+        string.Create(CultureInfo.InvariantCulture, $"date -u -s @{time.ToUnixTimeSeconds()}.{time.UtcTicks % TimeSpan.TicksPerSecond:0000000}");
+
     /// <summary>Sets the guest's clock.</summary>
     /// <param name="time">The time that the guest is to believe, not before 1970.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="MachineCommandException">The guest does not take it.</exception>
     /// <inheritdoc cref="ExecuteAsync(string, CommandOptions, CancellationToken)" path="/exception"/>
-    public Task SetClockAsync(DateTimeOffset time, CancellationToken cancellationToken) => RunAsync(
-        string.Create(CultureInfo.InvariantCulture, $"date -u -s @{time.ToUnixTimeSeconds()}.{time.UtcTicks % TimeSpan.TicksPerSecond:0000000}"), cancellationToken);
+    public Task SetClockAsync(DateTimeOffset time, CancellationToken cancellationToken) => RunAsync(SetClockCommand(time), cancellationToken);
 
     /// <summary>Lets the guest's clock jump.</summary>
     /// <param name="by">How far; negative is back.</param>

@@ -111,13 +111,20 @@ public sealed partial class Machine
         run.Paused = true;
     }
 
-    /// <summary>Lets a paused machine go on. Does nothing to one that runs.</summary>
+    /// <summary>
+    /// Lets a paused machine go on, and sets its clock to the host's, as a fork's is: it stood still. A machine that does not answer soon
+    /// keeps what it has. Does nothing to one that runs.
+    /// </summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine is off.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
         MachineRun run = Running();
         await run.Guest.ResumeAsync(cancellationToken);
-        run.Paused = false;
+        if (run.Paused)
+        {
+            run.Paused = false;
+            await run.SetClockAsync(cancellationToken);
+        }
     }
 
     /// <summary>Reboots the machine, as its own system does, and waits until it answers again, at most six minutes.</summary>

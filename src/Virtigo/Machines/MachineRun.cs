@@ -229,6 +229,24 @@ internal sealed partial class MachineRun : IAsyncDisposable
         await shell.ExecuteAsync(refresh, new CommandOptions { Input = RandomNumberGenerator.GetBytes(EntropyLength) }, token);
     }, s_answerLimit, cancellationToken);
 
+    /// <summary>Sets the clock of a guest that stood still; one that answers no command soon keeps what it has.</summary>
+    public async Task SetClockAsync(CancellationToken cancellationToken)
+    {
+        if (_shell is not ChannelShell shell || !Usable(shell))
+        {
+            return;
+        }
+
+        try
+        {
+            await AnswersSoonAsync(token => shell.ExecuteAsync(Machine.SetClockCommand(_config.Clock.GetUtcNow()), new CommandOptions(), token), s_pingLimit, cancellationToken);
+        }
+        catch (VirtigoException failure) when (failure.Kind == FailureKind.Guest)
+        {
+            // The way to the guest broke: the next command says so.
+        }
+    }
+
     private bool Usable(IGuestShell shell) => shell is not ChannelShell || _channel!.IsReady;
 
     private bool OnConsole => _config.Control == MachineControl.SerialConsole;

@@ -67,7 +67,7 @@ internal sealed class GuestFacts
         for p in perl bash update-grub fstrim chronyd ntpd openntpd qemu-ga; do command -v $p >/dev/null && echo "have $p"; done
         [ -x /usr/lib/systemd/systemd-timesyncd ] && echo 'have systemd-timesyncd'
         for d in /sys/bus/virtio/devices/*; do v=; read -r v < "$d/device" && if [ -e "$d/driver" ]; then echo "virtio $v 1"; else echo "virtio $v 0"; fi; done
-        m=$(findmnt -no MAJ:MIN /) && d=/sys/dev/block/$m && if [ -e $d/partition ]; then r discard $d/../queue/discard_max_bytes; else r discard $d/queue/discard_max_bytes; fi
+        m=$(echo $(findmnt -no MAJ:MIN /)) && d=/sys/dev/block/$m && if [ -e $d/partition ]; then r discard $d/../queue/discard_max_bytes; else r discard $d/queue/discard_max_bytes; fi
         for n in /sys/class/net/*; do [ -e "$n/device" ] || continue
         d=$(readlink "$n/device/driver"); d=${d##*/}; l=; udevadm info -q property -p "$n" | { while IFS= read -r v; do case $v in ID_NET_LINK_FILE=*) l=${v##*/};; esac; done
         printf 'nic %s %s %s\n' "${n##*/}" "${d:--}" "$l"; }; done

@@ -147,7 +147,7 @@ public sealed class GuestProfile(GuestCommand run, TimeProvider? clock = null)
     {
         if (options.Peer is not { } peer)
         {
-            return (null, "there is no other machine on a network of its own to measure against");
+            return (null, "there is no other machine to measure against");
         }
 
         if (facts.NicAt(peer.GuestAddress) is not { } card)
