@@ -10,7 +10,10 @@ namespace Virtigo.Cli.Verbs;
 /// <summary><c>virtigo profile</c>: what is known of a guest's hypervisor, as settings to look at, apply and take back.</summary>
 internal static class ProfileVerbs
 {
-    public static Command Make(GlobalOptions options, CliHost host) => new("profile", "Settings that a guest needs on its hypervisor: explained, measured, applied, taken back")
+    public static Verb Make(GlobalOptions options, CliHost host) => new("profile", "Settings that a guest needs on its hypervisor: explained, measured, applied, taken back",
+        "virtigo profile show tcg                 # what is known of emulated guests, and why",
+        "virtigo profile check shop/server        # what of it a running machine lacks",
+        "virtigo profile apply shop/server        # mend it; virtigo profile revert takes it back")
     {
         Show(options, host), Check(options, host), Apply(options, host), Revert(options, host),
     };

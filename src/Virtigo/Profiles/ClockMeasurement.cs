@@ -16,7 +16,7 @@ internal readonly record struct ClockSample(double At, double Offset, double Err
 internal sealed record ClockMeasurement(double Offset, double Error, double? Drift, double DriftError, int Samples, double Seconds)
 {
     /// <summary>A clock that is further off than this is wrong, in seconds.</summary>
-    public const double MostOffset = 0.5;
+    public const double MostOffset = 1;
 
     /// <summary>NTP cannot steer a clock that drifts more than this, in parts per million.</summary>
     public const double MostDrift = 500;

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Virtigo.Machines;
 using Virtigo.Profiles;
 using Virtigo.Tests.Archives;
 using Virtigo.Tests.Machines;
