@@ -38,6 +38,17 @@ public sealed class HypervisorCatalogTests
     }
 
     [Fact]
+    public void The_first_page_shows_the_same_matrix_as_it_was_on_one_host()
+    {
+        var matrix = new HypervisorMatrix([.. s_all.Select(one => (one.Name, one.Capabilities, new HypervisorPresence("1", null, null)))]);
+        string readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+        string[] rows = [.. matrix.Text().Take(HypervisorFeature.All.Count + 2)];
+
+        Assert.Contains(rows[0] + "\nusable here ", readme, StringComparison.Ordinal);
+        Assert.Contains(string.Join('\n', rows[2..]), readme, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_are_told_apart_and_everything_can_be_done_by_one() =>
         Assert.Multiple(
             () => Assert.Equal(s_all.Count, s_all.Select(hypervisor => hypervisor.Name).Distinct().Count()),
