@@ -35,7 +35,7 @@ public sealed class ImageProofTests(Lab lab) : IDisposable
     }
 
     [Fact]
-    public async Task A_copy_runs_in_User_Mode_Linux_when_it_is_trusted_and_that_is_the_fastest()
+    public async Task A_copy_of_an_installed_image_runs_in_User_Mode_Linux()
     {
         StoredImage image = await lab.Golden;
         using IDisposable place = await lab.PlaceAsync();
