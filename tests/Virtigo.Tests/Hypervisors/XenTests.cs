@@ -326,8 +326,9 @@ public sealed class XenTests : IDisposable
             for (int life = 0; life < 2; life++)
             {
                 (Socket near, Socket far) = LocalSockets.StreamPair();
-                near.Blocking = false;
-                await using var bridge = new GuestBridge(near.SafeHandle, theirs);
+                await using var bridge = GuestBridge.Over(near, theirs);
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
                 await using var guest = new NetworkStream(far, ownsSocket: true);
                 byte[] flood = [.. Enumerable.Range(0, 1 << 20).Select(each => (byte)(each * 31 + life))];
                 await Task.WhenAll(CarriedAsync(guest, user, flood), CarriedAsync(user, guest, flood)).WaitAsync(TimeSpan.FromSeconds(20), Token);
@@ -355,12 +356,11 @@ public sealed class XenTests : IDisposable
     {
         (Socket ours, Socket theirs) = LocalSockets.StreamPair();
         (Socket near, Socket far) = LocalSockets.StreamPair();
-        near.Blocking = false;
         using (ours)
         using (theirs)
         using (far)
         {
-            var bridge = new GuestBridge(near.SafeHandle, theirs);
+            var bridge = GuestBridge.Over(near, theirs);
             far.Blocking = false;
             byte[] block = new byte[64 << 10];
             for (int sent = 0; sent < 100; sent++)

@@ -24,6 +24,7 @@ internal sealed partial class GuestBridge : IAsyncDisposable
 
     private readonly SafeHandle _domain;
     private readonly Socket _socket;
+    private readonly Socket? _owner;
     private readonly Socket _stop;
     private readonly Socket _stopped;
     private readonly Way _toSocket = new();
@@ -34,12 +35,22 @@ internal sealed partial class GuestBridge : IAsyncDisposable
     /// <summary>Begins to carry.</summary>
     /// <param name="domain">The descriptor of the domain's side, which does not block; disposed with the bridge.</param>
     /// <param name="socket">The socket; not disposed.</param>
-    public GuestBridge(SafeHandle domain, Socket socket)
+    /// <param name="owner">The socket that the descriptor is of, if it is one: one that nobody held would close it when it is finalized.</param>
+    public GuestBridge(SafeHandle domain, Socket socket, Socket? owner = null)
     {
-        (_domain, _socket) = (domain, socket);
+        (_domain, _socket, _owner) = (domain, socket, owner);
         socket.Blocking = false;
         (_stop, _stopped) = LocalSockets.StreamPair();
         new Thread(Run) { IsBackground = true, Name = "guest bridge" }.Start();
+    }
+
+    /// <summary>Begins to carry for a domain's side that is a socket; it is the bridge's from now on.</summary>
+    /// <param name="domain">The domain's side.</param>
+    /// <param name="socket">The socket; not disposed.</param>
+    public static GuestBridge Over(Socket domain, Socket socket)
+    {
+        domain.Blocking = false;
+        return new GuestBridge(domain.SafeHandle, socket, domain);
     }
 
     /// <summary>Opens a terminal.</summary>
@@ -76,6 +87,7 @@ internal sealed partial class GuestBridge : IAsyncDisposable
         }
         finally
         {
+            _owner?.Dispose();
             _domain.Dispose();
             _stopped.Dispose();
             _ended.SetResult();

@@ -178,8 +178,7 @@ internal sealed class XenDomain : IAsyncDisposable
             if (agent is not null)
             {
                 Socket channel = await FramePump.ConnectAsync(XlConfig.AgentSocket(_config), either.Token);
-                channel.Blocking = false;
-                _agent = new GuestBridge(channel.SafeHandle, agent);
+                _agent = GuestBridge.Over(channel, agent);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
