@@ -131,7 +131,9 @@ internal static partial class GuestConfigCheck
         }
     }
 
-    private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
+    /// <summary>Refuses a guest when something is not as expected.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>, naming the guest, what was found and what was expected.</exception>
+    internal static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
     {
         if (!fulfilled)
         {

@@ -16,29 +16,7 @@ internal static class LibvirtAbilities
         _ => OnThisHost,
     };
 
-    private static HypervisorCapabilities OnThisHost { get; } = new()
-    {
-        MaxSerials = QemuCommandLine.MaxSerials,
-        MaxDisks = QemuCommandLine.MaxDevices,
-        MaxNics = QemuCommandLine.MaxDevices,
-        KernelBoot = true,
-        DiskBoot = true,
-        Uefi = true,
-        Qcow2 = true,
-        Discs = true,
-        AgentChannel = true,
-        StreamChannel = true,
-        PowerButton = true,
-        Reset = true,
-        Pause = true,
-        GenerationId = true,
-        Credentials = true,
-        SysRq = true,
-        SendKeys = true,
-        Display = true,
-        Isolation = true,
-        Reasons = Always(),
-    };
+    private static HypervisorCapabilities OnThisHost { get; } = QemuHypervisor.Abilities with { Fork = false, DiskFaults = false, Reasons = Always() };
 
     private static HypervisorCapabilities OnAnotherHost { get; } = OnThisHost with
     {

@@ -12,12 +12,12 @@ internal static class LibvirtConfigCheck
     /// </exception>
     public static void Check(GuestConfig config)
     {
-        Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Kvm or Accelerator.Tcg, $"its accelerator is {config.Accelerator}", "auto, kvm or tcg");
-        Expect(config, config.CpuModel is null || LibvirtCpu.Element(config.CpuModel) is not null, $"its processor is '{config.CpuModel}'",
+        GuestConfigCheck.Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Kvm or Accelerator.Tcg, $"its accelerator is {config.Accelerator}", "auto, kvm or tcg");
+        GuestConfigCheck.Expect(config, config.CpuModel is null || LibvirtCpu.Element(config.CpuModel) is not null, $"its processor is '{config.CpuModel}'",
             "a model with features as +NAME, -NAME, NAME=on or NAME=off under libvirt");
         foreach ((string what, string text) in Texts(config))
         {
-            Expect(config, LibvirtDomain.CanHold(text), $"its {what} has a control character", "characters that XML can hold under libvirt");
+            GuestConfigCheck.Expect(config, LibvirtDomain.CanHold(text), $"its {what} has a control character", "characters that XML can hold under libvirt");
         }
 
         foreach (string socket in LibvirtDomain.Sockets(config))
@@ -34,12 +34,4 @@ internal static class LibvirtConfigCheck
         .. config.Kernel is not { } kernel ? Array.Empty<(string, string)>()
             : [("kernel's path", kernel.KernelPath), ("initrd's path", kernel.InitrdPath ?? ""), ("kernel's command line", kernel.CommandLine)],
     ];
-
-    private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
-    {
-        if (!fulfilled)
-        {
-            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: {found}; expected {expected}.");
-        }
-    }
 }

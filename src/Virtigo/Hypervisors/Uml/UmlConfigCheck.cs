@@ -12,17 +12,17 @@ internal static class UmlConfigCheck
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>, naming the guest, the value and what was expected.</exception>
     public static void Check(GuestConfig config)
     {
-        Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Ptrace, $"its accelerator is {config.Accelerator}", "auto or ptrace");
-        Expect(config, config.Cpus == 1, $"it has {config.Cpus} processors", "1 under uml");
-        Expect(config, config.CpuModel is null, $"its processor is '{config.CpuModel}'", "none under uml: it is the host's");
-        Expect(config, config.Disks.All(disk => disk.Serial is null), "a disk has a serial number", "none under uml");
+        GuestConfigCheck.Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Ptrace, $"its accelerator is {config.Accelerator}", "auto or ptrace");
+        GuestConfigCheck.Expect(config, config.Cpus == 1, $"it has {config.Cpus} processors", "1 under uml");
+        GuestConfigCheck.Expect(config, config.CpuModel is null, $"its processor is '{config.CpuModel}'", "none under uml: it is the host's");
+        GuestConfigCheck.Expect(config, config.Disks.All(disk => disk.Serial is null), "a disk has a serial number", "none under uml");
         string line = config.Kernel!.CommandLine;
-        Expect(config, Encoding.UTF8.GetByteCount(line) <= UmlCommandLine.LongestArguments && !line.Any(char.IsControl),
+        GuestConfigCheck.Expect(config, Encoding.UTF8.GetByteCount(line) <= UmlCommandLine.LongestArguments && !line.Any(char.IsControl),
             $"its kernel's command line has {Encoding.UTF8.GetByteCount(line)} bytes or more than one line",
             $"one line of at most {UmlCommandLine.LongestArguments}");
         foreach (GuestDisk disk in config.Disks)
         {
-            Expect(config, !IsLayer(disk.Path), $"its disk {disk.Path} begins as a layer of User-Mode Linux over another file", "a disk's bytes");
+            GuestConfigCheck.Expect(config, !IsLayer(disk.Path), $"its disk {disk.Path} begins as a layer of User-Mode Linux over another file", "a disk's bytes");
         }
 
         if (!IsKernel(config.Kernel.KernelPath))
@@ -69,13 +69,5 @@ internal static class UmlConfigCheck
         Span<byte> magic = stackalloc byte[4];
         return file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length
             && (magic.SequenceEqual("OOOM"u8) || magic.SequenceEqual("MOOO"u8));
-    }
-
-    private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
-    {
-        if (!fulfilled)
-        {
-            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: {found}; expected {expected}.");
-        }
     }
 }

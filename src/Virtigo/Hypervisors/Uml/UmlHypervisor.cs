@@ -13,7 +13,6 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
 {
     internal const string KindName = "uml";
     private const string TracingScope = "/proc/sys/kernel/yama/ptrace_scope";
-    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(120);
     private AcceleratorReport? _report;
 
     /// <inheritdoc/>
@@ -88,28 +87,16 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
 
     private async Task<AcceleratorReport> RunProbeAsync(string kernelPath, CancellationToken cancellationToken)
     {
-        using var folder = SocketFolder.Create(paths);
         var config = new GuestConfig
         {
             Name = "virtigo-probe",
-            WorkDirectory = folder.Path,
+            WorkDirectory = "",
             MemoryMiB = 128,
             Kernel = new KernelBoot(kernelPath, null, "console=ttyS0 panic=-1"),
             Serials = [new GuestSerial("console")],
         };
-        long start = TimeProvider.System.GetTimestamp();
-        await using UmlGuest guest = await UmlGuest.StartAsync(config, cancellationToken);
-        if (await Task.WhenAny(guest.Exited, Task.Delay(ProbeLimit, TimeProvider.System, cancellationToken)) != guest.Exited)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            await guest.KillAsync(cancellationToken);
-        }
-
-        GuestExit exit = await guest.Exited;
-        TimeSpan time = TimeProvider.System.GetElapsedTime(start);
-        return exit.Reason == GuestExitReason.GuestPanicked && exit.Detail.Contains("VFS", StringComparison.Ordinal)
-            ? new AcceleratorReport(Accelerator.Ptrace, Mode(exit.ErrorTail), null, new HostSpeed(time), FromCache: false)
-            : throw new VirtigoException(FailureKind.Host, $"No guest of uml runs on this host: {exit.Detail}", "Rerun: " + exit.Command);
+        (GuestExit exit, TimeSpan time) = await PanicProbe.RunAsync(KindName, config, paths, StartAsync, cancellationToken);
+        return new AcceleratorReport(Accelerator.Ptrace, Mode(exit.ErrorTail), null, new HostSpeed(time), FromCache: false);
     }
 
     /// <summary>How this kernel runs its programs here, by what it found out itself as it began.</summary>

@@ -10,22 +10,14 @@ internal static class XenConfigCheck
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/>, naming the guest, the value and what was expected.</exception>
     public static void Check(GuestConfig config)
     {
-        Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Xen, $"its accelerator is {config.Accelerator}", "auto or xen");
-        Expect(config, config.CpuModel is null, $"its processor is '{config.CpuModel}'", "none under xen: it is the host's");
-        Expect(config, config.Disks.All(disk => disk.Serial is null), "a disk has a serial number", "none under xen");
+        GuestConfigCheck.Expect(config, config.Accelerator is Accelerator.Auto or Accelerator.Xen, $"its accelerator is {config.Accelerator}", "auto or xen");
+        GuestConfigCheck.Expect(config, config.CpuModel is null, $"its processor is '{config.CpuModel}'", "none under xen: it is the host's");
+        GuestConfigCheck.Expect(config, config.Disks.All(disk => disk.Serial is null), "a disk has a serial number", "none under xen");
         string line = config.Kernel!.CommandLine;
-        Expect(config, Encoding.UTF8.GetByteCount(line) <= XlConfig.LongestArguments && !line.Any(char.IsControl),
+        GuestConfigCheck.Expect(config, Encoding.UTF8.GetByteCount(line) <= XlConfig.LongestArguments && !line.Any(char.IsControl),
             $"its kernel's command line has {Encoding.UTF8.GetByteCount(line)} bytes or more than one line", $"one line of at most {XlConfig.LongestArguments}");
-        Expect(config, !config.WorkDirectory.Any(each => each is ',' or '"' or '\'' or '\\' or '=' or '[' or ']' || char.IsControl(each)),
+        GuestConfigCheck.Expect(config, !config.WorkDirectory.Any(each => each is ',' or '"' or '\'' or '\\' or '=' or '[' or ']' || char.IsControl(each)),
             $"its work folder is '{config.WorkDirectory}'", "a path without commas, quotes, brackets and '=', which xl takes for its own");
         UnixListener.CheckLength(XlConfig.AgentSocket(config));
-    }
-
-    private static void Expect(GuestConfig config, bool fulfilled, string found, string expected)
-    {
-        if (!fulfilled)
-        {
-            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: {found}; expected {expected}.");
-        }
     }
 }

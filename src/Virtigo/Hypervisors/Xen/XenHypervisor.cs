@@ -9,7 +9,6 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
 {
     internal const string KindName = "xen";
     private const string CapabilitiesFile = "/proc/xen/capabilities";
-    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(120);
     private AcceleratorReport? _report;
     private string? _info;
 
@@ -90,30 +89,18 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
             return known with { FromCache = true };
         }
 
-        using var folder = SocketFolder.Create(paths);
         var config = new GuestConfig
         {
             Name = "probe",
-            WorkDirectory = folder.Path,
+            WorkDirectory = "",
             MemoryMiB = 192,
             Kernel = new KernelBoot(kernelPath, null, "console=hvc0 panic=-1"),
             Serials = [new GuestSerial("console")],
         };
-        long start = TimeProvider.System.GetTimestamp();
-        await using IGuest guest = await StartAsync(config, cancellationToken);
-        if (await Task.WhenAny(guest.Exited, Task.Delay(ProbeLimit, TimeProvider.System, cancellationToken)) != guest.Exited)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            await guest.KillAsync(cancellationToken);
-        }
-
-        GuestExit exit = await guest.Exited;
-        TimeSpan time = TimeProvider.System.GetElapsedTime(start);
-        return exit.Reason == GuestExitReason.GuestPanicked && exit.Detail.Contains("VFS", StringComparison.Ordinal)
-            ? _report = new AcceleratorReport(Accelerator.Xen,
-                await KindAsync(cancellationToken) == XenDomainKind.Pvh ? "the processor helps it (PVH)" : "without help of the processor (PV)",
-                null, new HostSpeed(time), FromCache: false)
-            : throw new VirtigoException(FailureKind.Host, $"No guest of xen runs on this host: {exit.Detail}", "Rerun: " + exit.Command);
+        (_, TimeSpan time) = await PanicProbe.RunAsync(KindName, config, paths, StartAsync, cancellationToken);
+        return _report = new AcceleratorReport(Accelerator.Xen,
+            await KindAsync(cancellationToken) == XenDomainKind.Pvh ? "the processor helps it (PVH)" : "without help of the processor (PV)",
+            null, new HostSpeed(time), FromCache: false);
     }
 
     /// <inheritdoc/>
