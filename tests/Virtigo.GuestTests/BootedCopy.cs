@@ -13,6 +13,8 @@ public sealed record BootedDisk(long? Bytes, string? Passphrase);
 /// <summary>A booted machine on a throw-away copy of a disk, driven through its agent.</summary>
 public sealed class BootedCopy : IAsyncDisposable
 {
+    private const int ConsoleTail = 4096;
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(20);
     private readonly IGuest _guest;
     private readonly SocketFolder _sockets;
     private readonly WorkFolder _work;
@@ -53,9 +55,23 @@ public sealed class BootedCopy : IAsyncDisposable
                 ? DiskUnlock.AnswerAsync(guest.OpenSerial("console"), new Passphrase(passphrase, ""), TimeProvider.System, cancellationToken)
                 : Task.CompletedTask,
         };
-        await machine._agent.WaitAsync(cancellationToken);
-        await machine.ShellAsync("systemctl is-system-running --wait", cancellationToken);
-        return machine;
+        try
+        {
+            await machine.UpAsync(cancellationToken).WaitAsync(s_patience, cancellationToken);
+            return machine;
+        }
+        catch (Exception error)
+        {
+            string console = machine.ConsoleLog;
+            await machine.StopAsync();
+            throw new InvalidOperationException($"The copy did not come up: {error.Message} Its console:\n{console[^Math.Min(console.Length, ConsoleTail)..]}", error);
+        }
+    }
+
+    private async Task UpAsync(CancellationToken cancellationToken)
+    {
+        await _agent.WaitAsync(cancellationToken);
+        await ShellAsync("systemctl is-system-running --wait", cancellationToken);
     }
 
     public string ConsoleLog => File.ReadAllText(Path.Combine(_work.Path, "console.log"));
@@ -69,11 +85,16 @@ public sealed class BootedCopy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await StopAsync();
+        _place.Dispose();
+    }
+
+    private async Task StopAsync()
+    {
         _agent.Dispose();
         await _guest.DisposeAsync();
         await _unlocking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _work.Dispose();
         _sockets.Dispose();
-        _place.Dispose();
     }
 }

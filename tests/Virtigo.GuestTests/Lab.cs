@@ -27,6 +27,9 @@ public sealed class Lab : IDisposable
     private readonly Lazy<Task<string>> _plain;
     private readonly Lazy<Task<InstallerBuild>> _installer;
     private static readonly int s_count = Math.Max(2, Environment.ProcessorCount);
+
+    // Far more than anything takes: one that hangs is to fail by its name, instead of keeping all others from their places.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(45);
     private readonly SemaphoreSlim _places = new(s_count);
     private readonly SemaphoreSlim _all = new(1);
 
@@ -121,10 +124,42 @@ public sealed class Lab : IDisposable
     {
         Directory.CreateDirectory(folder);
         using Process process = Start(arguments, folder);
-        Task<string> data = process.StandardOutput.ReadToEndAsync(Cancel);
-        Task<string> people = process.StandardError.ReadToEndAsync(Cancel);
-        await process.WaitForExitAsync(Cancel);
-        return new CommandResult(process.ExitCode, await data, await people);
+        var (data, people) = (new StringBuilder(), new StringBuilder());
+        Task read = Task.WhenAll(ReadAsync(process.StandardOutput, data), ReadAsync(process.StandardError, people));
+        try
+        {
+            await Task.WhenAll(read, process.WaitForExitAsync(Cancel)).WaitAsync(s_patience, Cancel);
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"virtigo {string.Join(' ', arguments)} {(process.HasExited ? "left its output open" : "did not end")} for {s_patience}:\n{Said(data)}\n{Said(people)}");
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true);
+        }
+
+        return new CommandResult(process.ExitCode, Said(data), Said(people));
+    }
+
+    private static async Task ReadAsync(StreamReader output, StringBuilder said)
+    {
+        char[] buffer = new char[4096];
+        for (int count; (count = await output.ReadAsync(buffer, Cancel)) > 0;)
+        {
+            lock (said)
+            {
+                said.Append(buffer, 0, count);
+            }
+        }
+    }
+
+    private static string Said(StringBuilder said)
+    {
+        lock (said)
+        {
+            return said.ToString();
+        }
     }
 
     /// <summary>Starts the command.</summary>
@@ -143,9 +178,17 @@ public sealed class Lab : IDisposable
     public async Task<BootedCopy> BootAsync(string disk, string? network = null, FirmwareKind firmware = FirmwareKind.Bios, BootedDisk? larger = null)
     {
         IDisposable place = await PlaceAsync();
-        var hypervisor = new QemuHypervisor(Paths);
-        await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
-        return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, larger, Cancel);
+        try
+        {
+            var hypervisor = new QemuHypervisor(Paths);
+            await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
+            return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, larger, Cancel);
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
     }
 
     private static string Required(string variable) => Environment.GetEnvironmentVariable(variable)

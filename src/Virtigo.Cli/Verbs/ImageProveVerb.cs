@@ -35,7 +35,8 @@ internal static class ImageProveVerb
                 return await ProveAllAsync(run, image, run.Value(hypervisor) is { } one ? throw new VirtigoException(FailureKind.Usage, $"--matrix is every hypervisor, and --hypervisor {one} is one.", "Give one of them.") : true, cancellationToken);
             }
 
-            var needs = new HypervisorNeeds($"The proof of {image.Name}", ImageBoot.Needs) { Wished = ["disk boot"] };
+            using var kernel = new ImageKernel(host.Paths, image);
+            var needs = new HypervisorNeeds($"The proof of {image.Name}", ImageBoot.Needs) { Wished = ["disk boot"], Kernel = kernel.CopyOutAsync };
             IHypervisor chosen = await HypervisorOptions.ChooseAsync(run, run.Value(hypervisor) ?? HypervisorChoice.Auto, needs, cancellationToken);
             ProofLine line = await ProveAsync(run, image, chosen, cancellationToken);
             Write(run, image, [line]);

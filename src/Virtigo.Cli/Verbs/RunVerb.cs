@@ -33,8 +33,10 @@ internal static class RunVerb
         {
             StoredImage image = new ImageStore(host.Paths).Find(run.Value(which)!);
             var how = new RunOptions { Accelerator = Accelerators.Of(run.Value(accelerator)), Cpus = run.Value(cpus) };
+            using var kernel = new ImageKernel(host.Paths, image);
             var needs = new HypervisorNeeds($"A copy of {image.Name}", ImageBoot.Needs)
             {
+                Kernel = kernel.CopyOutAsync,
                 Trusted = run.Value(trusted),
                 Wished = run.Value(trusted) && how.Accelerator == Accelerator.Auto ? [] : ["disk boot"],
             };

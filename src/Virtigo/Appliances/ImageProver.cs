@@ -37,7 +37,7 @@ public sealed class ImageProver(HostPaths paths, TimeProvider? clock = null)
         int memory = ImageRun.MemoryOf(image.Manifest);
         using IDisposable reserved = await new HostBudget(paths, _clock).ReserveAsync(
             memory + HostBudget.OverheadMiB, $"The proof of {image.Name}", () => note?.Invoke("Waiting for memory that other machines use."), cancellationToken);
-        AcceleratorReport? report = await MeasureAsync(store, image, hypervisor, work.Path, cancellationToken);
+        AcceleratorReport? report = await MeasureAsync(image, hypervisor, cancellationToken);
         var trial = new BootTrial
         {
             Name = image.Name + "-proof",
@@ -70,31 +70,16 @@ public sealed class ImageProver(HostPaths paths, TimeProvider? clock = null)
     }
 
     /// <summary>How fast the hypervisor's guests are here; null where no kernel is at hand to find out.</summary>
-    private static async Task<AcceleratorReport?> MeasureAsync(
-        ImageStore store, StoredImage image, IHypervisor hypervisor, string folder, CancellationToken cancellationToken)
+    private async Task<AcceleratorReport?> MeasureAsync(StoredImage image, IHypervisor hypervisor, CancellationToken cancellationToken)
     {
         if (hypervisor.Remembered() is { } known)
         {
             return known;
         }
 
-        return (hypervisor.OwnKernel ?? await KernelOfAsync(store, image, folder, cancellationToken)) is { } kernel
+        using var own = new ImageKernel(paths, image);
+        return (hypervisor.OwnKernel ?? await own.CopyOutAsync(cancellationToken)) is { } kernel
             ? await hypervisor.ProbeAsync(kernel, cancellationToken)
             : null;
-    }
-
-    /// <summary>The kernel on an image, copied out; null when its file system cannot be read from outside.</summary>
-    internal static async Task<string?> KernelOfAsync(ImageStore store, StoredImage image, string folder, CancellationToken cancellationToken)
-    {
-        try
-        {
-            string kernel = Path.Combine(folder, "probe-kernel");
-            await store.ExtractBootAsync(image, kernel, Path.Combine(folder, "probe-initrd"), force: true, cancellationToken);
-            return kernel;
-        }
-        catch (VirtigoException unread) when (unread.Kind is FailureKind.Usage)
-        {
-            return null;
-        }
     }
 }

@@ -13,8 +13,8 @@ public sealed record HypervisorNeeds(string What, IReadOnlyList<string> Features
     /// <summary>Whether what runs may do what its user may: if not, <c>auto</c> takes no hypervisor without isolation.</summary>
     public bool Trusted { get; init; }
 
-    /// <summary>Finds a kernel to measure by those that boot any; null where none is at hand. Asked only when there is more than one to choose from.</summary>
-    public Func<CancellationToken, Task<string>>? Kernel { get; init; }
+    /// <summary>Finds a kernel to measure those by that boot any; null, or null of it, where none is at hand. Asked only when there is more than one to choose from.</summary>
+    public Func<CancellationToken, Task<string?>>? Kernel { get; init; }
 }
 
 /// <summary>Which hypervisor runs something.</summary>
@@ -115,7 +115,7 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
     private static string Lack(IHypervisor hypervisor, HypervisorFeature feature) =>
         hypervisor.Capabilities.Reasons.TryGetValue(feature.Name, out string? reason) ? $"no {feature.Name}, since {reason}" : $"no {feature.Name}";
 
-    /// <summary>The one whose probe was the fastest. Of two that are as fast, the one that can do more.</summary>
+    /// <summary>The one whose probe was the fastest. Of two that are as fast, or where not all can be measured, the one that can do more.</summary>
     private static async Task<HypervisorChoice> FastestAsync(List<IHypervisor> able, HypervisorNeeds needs, CancellationToken cancellationToken)
     {
         string? kernel = null;
@@ -128,13 +128,17 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
                 report = await hypervisor.ProbeAsync(path, cancellationToken);
             }
 
-            measured.Add((hypervisor, report?.Speed.ProbeTime ?? TimeSpan.MaxValue));
+            if (report is null)
+            {
+                return new HypervisorChoice(able[0], $"the first that can, since no kernel is at hand to measure {hypervisor.Name} by");
+            }
+
+            measured.Add((hypervisor, report.Speed.ProbeTime));
         }
 
-        (IHypervisor fastest, TimeSpan best) = measured.MinBy(one => one.Time);
-        return new HypervisorChoice(fastest, best == TimeSpan.MaxValue ? "the first that can, since none was measured"
-            : $"the fastest that can: a kernel boots in {string.Join(", ", measured.Select(one => $"{Seconds(one.Time)} under {one.Hypervisor.Name}"))}") { Compared = true };
+        return new HypervisorChoice(measured.MinBy(one => one.Time).Hypervisor,
+            $"the fastest that can: a kernel boots in {string.Join(", ", measured.Select(one => $"{Seconds(one.Time)} under {one.Hypervisor.Name}"))}") { Compared = true };
     }
 
-    private static string Seconds(TimeSpan time) => time == TimeSpan.MaxValue ? "an unknown time" : string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
 }

@@ -81,11 +81,22 @@ public sealed class HypervisorChoiceTests
     public async Task What_was_not_measured_is_measured_where_a_kernel_is_at_hand()
     {
         Known own = new("own", s_all, Seconds: 3) { OwnKernel = "/its-kernel", IsProbed = false };
-        Known other = new("other", s_all, Seconds: 2) { IsProbed = false };
-        Assert.Equal("own", (await MakeAsync([other, own], "auto", Needs())).Hypervisor.Name);
-        Assert.Equal("other", (await MakeAsync([other, own], "auto", Needs() with { Kernel = _ => Task.FromResult("/guests-kernel") })).Hypervisor.Name);
-        Assert.Equal(["/its-kernel"], own.Probed.Distinct());
-        Assert.Equal(["/guests-kernel"], other.Probed);
+        Known slow = new("slow", s_all, Seconds: 4) { IsProbed = false };
+        Assert.Equal("own", (await MakeAsync([slow, own], "auto", Needs() with { Kernel = _ => Task.FromResult<string?>("/guests-kernel") })).Hypervisor.Name);
+        Assert.Equal(["/its-kernel"], own.Probed);
+        Assert.Equal(["/guests-kernel"], slow.Probed);
+    }
+
+    [Fact]
+    public async Task Where_not_all_can_be_measured_the_first_is_taken()
+    {
+        Known first = new("first", s_all, Seconds: 4) { IsProbed = false };
+        Known fast = new("fast", s_all, Seconds: 1);
+        foreach (HypervisorNeeds needs in (HypervisorNeeds[])[Needs(), Needs() with { Kernel = _ => Task.FromResult<string?>(null) }])
+        {
+            HypervisorChoice choice = await MakeAsync([first, fast], "auto", needs);
+            Assert.Equal(("first", "the first that can, since no kernel is at hand to measure first by", false), (choice.Hypervisor.Name, choice.Reason, choice.Compared));
+        }
     }
 
     private static HypervisorNeeds Needs(params string[] features) => new("The build of web", features);
