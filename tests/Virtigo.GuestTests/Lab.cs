@@ -21,17 +21,16 @@ namespace Virtigo.GuestTests;
 /// What the guest tests share: the command under test, one appliance installed by it, one plain install to compare with. Both are kept
 /// in this user's own cache, so that a second run of the tests installs nothing.
 /// </summary>
-public sealed class Lab : IDisposable
+public sealed class Lab
 {
     private readonly Lazy<Task<StoredImage>> _golden;
     private readonly Lazy<Task<string>> _plain;
     private readonly Lazy<Task<InstallerBuild>> _installer;
-    private static readonly int s_count = Math.Max(2, Environment.ProcessorCount);
 
     // Far more than anything takes: one that hangs is to fail by its name, instead of keeping all others from their places.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(45);
-    private readonly SemaphoreSlim _places = new(s_count);
-    private readonly SemaphoreSlim _all = new(1);
+    private readonly Places _places = new(Math.Max(2, Environment.ProcessorCount));
+    private readonly Places _session = new(1);
 
     public Lab()
     {
@@ -59,37 +58,14 @@ public sealed class Lab : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public void Dispose()
-    {
-        _places.Dispose();
-        _all.Dispose();
-    }
-
     /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
-    public async Task<IDisposable> PlaceAsync()
-    {
-        await _places.WaitAsync(Cancel);
-        return new Place(_places, 1);
-    }
+    public Task<IDisposable> PlaceAsync() => _places.TakeAsync(1, Cancel);
 
     /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
-    public async Task<IDisposable> AllPlacesAsync()
-    {
-        await _all.WaitAsync(Cancel);
-        try
-        {
-            for (int place = 0; place < s_count; place++)
-            {
-                await _places.WaitAsync(Cancel);
-            }
+    public Task<IDisposable> AllPlacesAsync() => _places.TakeAsync(_places.Count, Cancel);
 
-            return new Place(_places, s_count);
-        }
-        finally
-        {
-            _all.Release();
-        }
-    }
+    /// <summary>Waits for the daemon of the user's libvirt: one test kills it.</summary>
+    public Task<IDisposable> SessionAsync() => _session.TakeAsync(1, Cancel);
 
     public async Task<AppliancePlan> PlanAsync()
     {
@@ -228,11 +204,6 @@ public sealed class Lab : IDisposable
         }
 
         return disk;
-    }
-
-    private sealed class Place(SemaphoreSlim places, int count) : IDisposable
-    {
-        public void Dispose() => places.Release(count);
     }
 }
 

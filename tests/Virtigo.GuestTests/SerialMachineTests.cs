@@ -39,7 +39,8 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
 
         Machines.CommandResult result = await machine.ExecuteAsync("id -un; pwd; echo \"$GREETING\"; cat; echo bad >&2; exit 7", options, Cancel);
 
-        Assert.Equal((7, "guest\n/tmp\nit's 5 \"o'clock\"\n\ngiven\nbad\n"), (result.ExitCode, WithoutKernel(result.Output)));
+        // What the kernel says may end the line that says that the command begins.
+        Assert.Equal((7, "guest\n/tmp\nit's 5 \"o'clock\"\n\ngiven\nbad\n"), (result.ExitCode, WithoutKernel(result.Output).TrimStart('\n')));
         Assert.Equal("0", WithoutKernel(await machine.RunAsync("id -u", Cancel)).Trim());
         Assert.Equal(3, (await machine.FailAsync("exit 3", Cancel)).ExitCode);
         MachineCommandException failed = await Assert.ThrowsAsync<MachineCommandException>(() => machine.RunAsync("echo no luck >&2; exit 9", Cancel));

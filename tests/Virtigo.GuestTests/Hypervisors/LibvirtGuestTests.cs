@@ -10,13 +10,13 @@ using DiskFormat = Virtigo.Hypervisors.DiskFormat;
 
 namespace Virtigo.GuestTests.Hypervisors;
 
-[Collection(KernelGuests.Name)]
-public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConformance(fixture)
+/// <summary>Guests of libvirt's, whichever of its daemons runs them.</summary>
+public abstract class LibvirtConformance(KernelFixture fixture, string uri) : HypervisorConformance(fixture)
 {
     private const string OwnerVariable = "VIRTIGO_TEST_LIBVIRT_OWNER";
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    protected override IHypervisor Hypervisor { get; } = new LibvirtHypervisor(fixture.Paths);
+    protected override IHypervisor Hypervisor { get; } = new LibvirtHypervisor(fixture.Paths, uri);
 
     protected override (string Disk, string SecondDisk, string Nic, string Agent) Devices => ("/dev/vda", "/dev/vdb", "eth0", "/dev/$(ls /sys/class/virtio-ports)");
 
@@ -25,6 +25,7 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
     [Fact]
     public async Task It_can_be_used_here_and_says_its_version()
     {
+        await ExpectDaemonAsync();
         HypervisorPresence presence = await Hypervisor.LookAsync(Token);
 
         Assert.True(presence.IsUsable, presence.Reason);
@@ -138,8 +139,8 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
     {
         GuestConfig config = await ConfigAsync("ended");
         await using TinyGuest guest = await StartAsync(config);
-        await Tool.RunAsync("virsh", ["-c", LibvirtHypervisor.DefaultUri, "destroy", Assert.Single(await DomainsAsync(), IsEnded)], Token);
-        GuestExit exit = await guest.Guest.Exited.WaitAsync(s_limit, Token);
+        await Tool.RunAsync("virsh", ["-c", uri, "destroy", Assert.Single(await DomainsAsync(), IsEnded)], Token);
+        GuestExit exit = await guest.Guest.Exited.WaitAsync(Limit, Token);
 
         Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
         Assert.Contains("Somebody else", exit.Detail, StringComparison.Ordinal);
@@ -149,33 +150,12 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
     }
 
     [Fact]
-    public async Task A_daemon_that_is_killed_takes_the_guest_with_it_and_the_next_one_knows_of_none()
-    {
-        GuestConfig config = await ConfigAsync("orphan");
-        await using TinyGuest guest = await StartAsync(config);
-        await Tool.RunAsync("sh", ["-c", $"kill -KILL $(cat '{DaemonFile()}')"], Token);
-        GuestExit exit = await guest.Guest.Exited.WaitAsync(s_limit, Token);
-
-        Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
-        Assert.Contains("connection to libvirt broke", exit.Detail, StringComparison.Ordinal);
-        AssertNothingLeft(config, guest.Guest);
-
-        static string DaemonFile()
-        {
-            string cache = Path.GetFullPath(Path.Combine(LibvirtLog.Folder(Environment.GetEnvironmentVariable), "..", ".."));
-            string? run = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-            return new[] { cache, run is null ? cache : Path.Combine(run, "libvirt") }
-                .SelectMany(folder => (string[])[Path.Combine(folder, "virtqemud.pid"), Path.Combine(folder, "libvirtd.pid")]).First(File.Exists);
-        }
-    }
-
-    [Fact]
     public async Task Killing_Virtigo_outright_leaves_no_domain_and_no_process()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vt");
         KernelBoot boot = await BootAsync();
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-        start.Environment[OwnerVariable] = $"{folder.FullName}:{boot.KernelPath}:{boot.InitrdPath}";
+        start.Environment[OwnerVariable] = string.Join('|', folder.FullName, boot.KernelPath, boot.InitrdPath, uri);
         using Process owner = Process.Start(start)!;
         try
         {
@@ -200,13 +180,18 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
 
     protected override Task<KernelBoot> BootAsync() => Fixture.BootAsync();
 
+    /// <summary>Skips a test where this daemon need not be there and is not.</summary>
+    protected virtual Task ExpectDaemonAsync() => Task.CompletedTask;
+
+    /// <summary>The names of the logs of domains, as far as libvirt does not keep them to itself.</summary>
+    protected abstract IEnumerable<string> Logs();
+
     internal override void AssertNothingLeft(GuestConfig config, IGuest guest)
     {
         Assert.Empty(Directory.EnumerateFileSystemEntries(config.WorkDirectory));
         Assert.False(Lives($"{guest.ProcessId}"));
         Assert.DoesNotContain(DomainsAsync().GetAwaiter().GetResult(), IsOurs);
-        string logs = LibvirtLog.Folder(Environment.GetEnvironmentVariable);
-        Assert.DoesNotContain(Directory.EnumerateFiles(logs).Select(path => Path.GetFileName(path)), IsOurs);
+        Assert.DoesNotContain(Logs(), IsOurs);
 
         bool IsOurs(string name) => name.StartsWith($"virtigo-{config.Name}-", StringComparison.Ordinal);
     }
@@ -223,14 +208,14 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
         }
     }
 
-    private static async Task<string[]> DomainsAsync() =>
-        (await Tool.RunAsync("virsh", ["-c", LibvirtHypervisor.DefaultUri, "list", "--all", "--name"], Token))
+    private async Task<string[]> DomainsAsync() =>
+        (await Tool.RunAsync("virsh", ["-c", uri, "list", "--all", "--name"], Token))
             .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     [ModuleInitializer]
     internal static void OwnIfAsked()
     {
-        if (Environment.GetEnvironmentVariable(OwnerVariable)?.Split(':') is not [string folder, string kernel, string initrd])
+        if (Environment.GetEnvironmentVariable(OwnerVariable)?.Split('|') is not [string folder, string kernel, string initrd, string uri])
         {
             return;
         }
@@ -244,7 +229,7 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
             Kernel = new KernelBoot(kernel, initrd, "console=ttyS0"),
             Serials = [new GuestSerial("console")],
         };
-        IGuest guest = new LibvirtHypervisor(new HostPaths(folder, folder, folder, folder, folder)).StartAsync(config, CancellationToken.None).GetAwaiter().GetResult();
+        IGuest guest = new LibvirtHypervisor(new HostPaths(folder, folder, folder, folder, folder), uri).StartAsync(config, CancellationToken.None).GetAwaiter().GetResult();
         using var reader = new StreamReader(guest.OpenSerial("console"));
         while (reader.ReadLine() is { } line && !line.Contains("Run /init", StringComparison.Ordinal))
         {
@@ -254,4 +239,79 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : HypervisorConform
         guest.Exited.Wait();
         Environment.Exit(1);
     }
+}
+
+/// <summary>Guests of the daemon of the user who asks.</summary>
+[Collection(KernelGuests.Name)]
+public sealed class LibvirtGuestTests(KernelFixture fixture) : LibvirtConformance(fixture, LibvirtHypervisor.DefaultUri)
+{
+    [Fact]
+    public async Task A_daemon_that_is_killed_takes_the_guest_with_it_and_the_next_one_knows_of_none()
+    {
+        GuestConfig config = await ConfigAsync("orphan");
+        await using TinyGuest guest = await StartAsync(config);
+        using IDisposable alone = await Fixture.SessionAsync();
+        await Tool.RunAsync("sh", ["-c", $"kill -KILL $(cat '{DaemonFile()}')"], Token);
+        GuestExit exit = await guest.Guest.Exited.WaitAsync(Limit, Token);
+
+        Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
+        Assert.Contains("connection to libvirt broke", exit.Detail, StringComparison.Ordinal);
+        AssertNothingLeft(config, guest.Guest);
+
+        static string DaemonFile()
+        {
+            string cache = Path.GetFullPath(Path.Combine(LibvirtLog.Folder(Environment.GetEnvironmentVariable), "..", ".."));
+            string? run = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
+            return new[] { cache, run is null ? cache : Path.Combine(run, "libvirt") }
+                .SelectMany(folder => (string[])[Path.Combine(folder, "virtqemud.pid"), Path.Combine(folder, "libvirtd.pid")]).First(File.Exists);
+        }
+    }
+
+    /// <summary>What libvirt's ssh transport starts on the other host is started here: between are only ssh's own pipes.</summary>
+    [Fact]
+    public async Task A_guest_on_another_host_is_started_seen_paused_and_ended()
+    {
+        string helper = Fixture.At("helper");
+        await File.WriteAllTextAsync(helper, "#!/bin/sh\nexec virt-ssh-helper qemu:///session\n", Token);
+        File.SetUnixFileMode(helper, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var elsewhere = new LibvirtHypervisor(Fixture.Paths, $"qemu+ext:///session?command={helper}");
+        Assert.True((await elsewhere.LookAsync(Token)).IsUsable);
+        GuestConfig config = await ConfigAsync("elsewhere") with { Display = true };
+        VirtigoException refused = await Assert.ThrowsAsync<VirtigoException>(() => elsewhere.StartAsync(config, Token));
+        Assert.Contains("serial", refused.Message, StringComparison.Ordinal);
+
+        await using IGuest guest = await elsewhere.StartAsync(config with { Serials = [] }, Token);
+        Assert.Single(await DomainsAsync(), IsElsewhere);
+        Assert.Equal("\u0089PNG", Encoding.Latin1.GetString(await guest.ScreenshotAsync(Token), 0, 4));
+        await guest.PauseAsync(Token);
+        await guest.ResumeAsync(Token);
+        await guest.SendKeysAsync(["v"], Token);
+        await guest.KillAsync(Token);
+
+        Assert.Equal(GuestExitReason.Killed, (await guest.Exited).Reason);
+        Assert.DoesNotContain(await DomainsAsync(), IsElsewhere);
+
+        static bool IsElsewhere(string name) => name.StartsWith("virtigo-elsewhere-", StringComparison.Ordinal);
+    }
+
+    protected override IEnumerable<string> Logs() => Directory.EnumerateFiles(LibvirtLog.Folder(Environment.GetEnvironmentVariable)).Select(path => Path.GetFileName(path));
+}
+
+/// <summary>Guests of the host's own daemon, where it lets the user of these tests in.</summary>
+[Collection(KernelGuests.Name)]
+public sealed class LibvirtSystemGuestTests(KernelFixture fixture) : LibvirtConformance(fixture, "qemu:///system")
+{
+    protected override async Task<KernelBoot> BootAsync()
+    {
+        await ExpectDaemonAsync();
+        return await base.BootAsync();
+    }
+
+    protected override async Task ExpectDaemonAsync()
+    {
+        HypervisorPresence presence = await Hypervisor.LookAsync(Token);
+        Assert.SkipUnless(presence.IsUsable, $"the host's libvirt is not to be had: {presence.Reason}");
+    }
+
+    protected override IEnumerable<string> Logs() => [];
 }

@@ -48,6 +48,18 @@ public sealed class HypervisorCatalogTests
         Assert.Contains(string.Join('\n', rows[2..]), readme, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("", true)]
+    [InlineData("qemu+ssh://host/system", false)]
+    public void Which_libvirt_it_is_can_be_said(string? uri, bool hasSerials)
+    {
+        IHypervisor libvirt = HypervisorCatalog.All(new HostPaths("/c", "/d", "/s", "/e", "/r"), uri).Single(one => one.Name == "libvirt");
+
+        Assert.Equal(hasSerials, libvirt.Capabilities.MaxSerials > 0);
+        Assert.Throws<VirtigoException>(() => HypervisorCatalog.All(new HostPaths("/c", "/d", "/s", "/e", "/r"), "esx://host"));
+    }
+
     [Fact]
     public void Names_are_told_apart_and_everything_can_be_done_by_one() =>
         Assert.Multiple(
