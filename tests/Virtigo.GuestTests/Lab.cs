@@ -156,9 +156,8 @@ public sealed class Lab
         IDisposable place = await PlaceAsync();
         try
         {
-            var hypervisor = new QemuHypervisor(Paths);
-            await hypervisor.ProbeAsync((await Installer).KernelPath, Cancel);
-            return await BootedCopy.StartAsync(hypervisor, Paths, disk, network, firmware, place, larger, Cancel);
+            AcceleratorReport accelerator = await new QemuHypervisor(Paths).ProbeAsync((await Installer).KernelPath, Cancel);
+            return await BootedCopy.StartAsync(Paths, accelerator, disk, network, firmware, larger, place, Cancel);
         }
         catch
         {

@@ -9,12 +9,12 @@ internal sealed class Places(int count)
     private int _free = count;
 
     /// <summary>How many there are.</summary>
-    public int Count => count;
+    public int Count { get; } = count;
 
     /// <summary>Waits for places; disposing what is given gives them back.</summary>
     public async Task<IDisposable> TakeAsync(int wanted, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, Count);
         var given = new TaskCompletionSource<IDisposable>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {

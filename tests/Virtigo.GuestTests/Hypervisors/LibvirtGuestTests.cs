@@ -208,7 +208,7 @@ public abstract class LibvirtConformance(KernelFixture fixture, string uri) : Hy
         }
     }
 
-    private async Task<string[]> DomainsAsync() =>
+    protected async Task<string[]> DomainsAsync() =>
         (await Tool.RunAsync("virsh", ["-c", uri, "list", "--all", "--name"], Token))
             .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
