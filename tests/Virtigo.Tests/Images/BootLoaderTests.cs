@@ -49,6 +49,12 @@ public sealed class BootLoaderTests : IDisposable
         Assert.Equal(["bios-boot", "esp", "boot"], report.Layout.Partitions.Select(one => one.Role));
         string listing = await Tool.RunAsync("mdir", ["-b", "-i", $"{disk}@@{4096 * 512}", "::/EFI/BOOT"], Token);
         Assert.Contains("BOOTX64.EFI", listing, StringComparison.OrdinalIgnoreCase);
+        using (var made = BootDisk.Open(disk, null))
+        {
+            GrubCore core = GrubCore.FromUefi(made.Esp!.Files!.File(UefiPlace.Path)!.Read(32 << 20)!)!;
+            Assert.Contains("efi_gop", core.Modules);
+        }
+
         await Tool.RunAsync("sfdisk", ["--verify", disk], Token);
 
         // A second time is the same, in whatever state the first left it.

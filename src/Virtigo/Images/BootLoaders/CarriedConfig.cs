@@ -41,8 +41,10 @@ internal static class CarriedConfig
             fi
             set default=0
             set timeout=2
+            set first=
             for kernel in {{string.Join(' ', kernels)}}; do
-              if [ -f "$kernel" ]; then
+              if [ -f "$kernel" -a "$kernel" != "$first" ]; then
+                if [ -z "$first" ]; then set first="$kernel"; fi
                 menuentry "$kernel" {
                   set version=
                   set folder=
