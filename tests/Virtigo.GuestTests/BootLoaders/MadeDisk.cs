@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Virtigo.Host;
-using Virtigo.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests.BootLoaders;
@@ -207,6 +206,6 @@ internal sealed class MadeDisk
         + string.Concat(folder.EnumerateDirectories().Select(one => $"{one.Name} {Proto(one)}"))
         + string.Concat(folder.EnumerateFiles().Select(one => $"{one.Name} ---644 0 0 {one.FullName}\n")) + "$\n";
 
-    private Task PutAsync(string file, long at) =>
+    private Task<string> PutAsync(string file, long at) =>
         Tool.RunAsync("dd", ["if=" + file, "of=" + Path, "bs=64k", "oflag=seek_bytes", "seek=" + Text(at), "conv=notrunc,sparse", "status=none"], Cancel);
 }

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Virtigo.GuestTests.Hypervisors;
 using Virtigo.Hypervisors;
-using Virtigo.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests.BootLoaders;
