@@ -8,6 +8,7 @@ declare -A package_of=(
     [flock]=util-linux [xz]=xz-utils [cpio]=cpio [dotnet]=dotnet-sdk-10.0 [vde_switch]=vde2 [autopkgtest-virt-qemu]=autopkgtest [uefi-firmware]=ovmf
     [zstd]=zstd [mke2fs]=e2fsprogs [grub-mkimage]=grub-common [grub-bios]=grub-pc-bin [grub-uefi]=grub-efi-amd64-bin [mcopy]=mtools
     [sfdisk]=fdisk [mkfs.vfat]=dosfstools [mkfs.xfs]=xfsprogs [mkfs.btrfs]=btrfs-progs [linux.uml]=user-mode-linux
+    [mmdebstrap]=mmdebstrap [fakechroot]=fakechroot [fakeroot]=fakeroot
     [virsh]=libvirt-clients [libvirt-daemon]=libvirt-daemon [libvirt-qemu]=libvirt-daemon-driver-qemu
 )
 

@@ -32,6 +32,9 @@ try
         case ["hypervisors", var image, .. var appliance]:
             await HypervisorsBench.RunAsync(image, appliance.FirstOrDefault());
             return 0;
+        case ["bootloader", var spec, var command, var disk]:
+            await BootLoaderBench.RunAsync(spec, command, disk);
+            return 0;
         case ["forks", var spec]:
             await ForksBench.RunAsync(spec);
             return 0;

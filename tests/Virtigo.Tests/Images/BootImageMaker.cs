@@ -9,7 +9,7 @@ namespace Virtigo.Tests.Images;
 internal sealed class BootImageMaker(string folder)
 {
     public const string BiosBoot = "21686148-6449-6E6F-744E-656564454649";
-    public const string Esp = "C12A7328-F81F-11D2-BA4B-00C93EC93B4B";
+    public const string Esp = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
     public const string Uuid = "11111111-2222-3333-4444-555555555555";
     public const int Kernels = 3;
 

@@ -49,6 +49,12 @@ public sealed class BootLoaderTests : IDisposable
         Assert.Equal(["bios-boot", "esp", "boot"], report.Layout.Partitions.Select(one => one.Role));
         string listing = await Tool.RunAsync("mdir", ["-b", "-i", $"{disk}@@{4096 * 512}", "::/EFI/BOOT"], Token);
         Assert.Contains("BOOTX64.EFI", listing, StringComparison.OrdinalIgnoreCase);
+        using (var made = BootDisk.Open(disk, null))
+        {
+            GrubCore core = GrubCore.FromUefi(made.Esp!.Files!.File(UefiPlace.Path)!.Read(32 << 20)!)!;
+            Assert.Contains("efi_gop", core.Modules);
+        }
+
         await Tool.RunAsync("sfdisk", ["--verify", disk], Token);
 
         // A second time is the same, in whatever state the first left it.
@@ -56,6 +62,34 @@ public sealed class BootLoaderTests : IDisposable
         string system = Path.Combine(_folder, "fat");
         await File.WriteAllBytesAsync(system, (await File.ReadAllBytesAsync(disk, Token))[(4096 * 512)..(36864 * 512)], Token);
         await Tool.RunAsync("fsck.vfat", ["-n", system], Token);
+    }
+
+    [Fact]
+    public async Task The_partitions_that_sfdisk_makes_by_name_are_known_by_their_types()
+    {
+        // By name: so the types are not those that we believe them to have.
+        string disk = await _maker.DiskAsync("gpt", 512, (2048, 2048, "\"BIOS boot\"", null), (4096, 32768, "\"EFI System\"", null), (36864, 40960, "linux", null));
+        Assert.Equal(["bios-boot", "esp", null], (await BootLoader.ExamineAsync(disk, null, Token)).Layout.Partitions.Select(one => one.Role));
+    }
+
+    [Fact]
+    public async Task A_system_in_a_subvolume_is_told_which_it_is()
+    {
+        string disk = await _maker.DiskAsync("dos", 512, (2048, 700_000, "83", null));
+        string system = Path.Combine(_folder, "system");
+        string tree = Path.Combine(_folder, "volumes");
+        Directory.CreateDirectory(tree);
+        Directory.Move(_maker.Tree(grub: false), Path.Combine(tree, "@"));
+        await using (FileStream file = File.Create(system))
+        {
+            file.SetLength(700_000 * 512L);
+        }
+
+        await Tool.RunAsync("mkfs.btrfs", ["-q", "--rootdir", tree, system], Token);
+        await BootImageMaker.PutAsync(disk, 2048 * 512, system);
+        await BootLoader.InstallAsync(disk, null, Token);
+        using var made = BootDisk.Open(disk, null);
+        Assert.Contains("rootflags=subvol=$subvolume", GrubCore.FromBios(BiosLoader.Read(made.Whole)!.ReadCore(made.Whole)!)!.Carried, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class BootDisk : IDisposable
     /// <summary>The type of a GPT's partition for GRUB's core.</summary>
     public const string BiosBootType = "21686148-6449-6e6f-744e-656564454649";
 
-    private const string EfiType = "c12a7328-f81f-11d2-ba4b-00c93ec93b4b";
+    private const string EfiType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
     private const string OldEfiType = "ef";
 
     private BootDisk(string path, DiskContent content, int? sector)

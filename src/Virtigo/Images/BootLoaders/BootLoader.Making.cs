@@ -46,7 +46,7 @@ public static partial class BootLoader
             {
                 throw new VirtigoException(FailureKind.Usage, disk.Esp is null ? $"{disk.Path} has no EFI system partition: it has {Systems(disk)}."
                     : $"The EFI system partition of {disk.Path} has no FAT that can be read.",
-                    "Make one, of type C12A7328-F81F-11D2-BA4B-00C93EC93B4B on a GPT or EF on an old table, with mkfs.vfat on it.");
+                    "Make one, of type C12A7328-F81F-11D2-BA4B-00A0C93EC93B on a GPT or EF on an old table, with mkfs.vfat on it.");
             }
 
             byte[] program = await GrubBuilder.WholeAsync(firmware, target.Modules, script, cancellationToken);

@@ -41,14 +41,18 @@ internal static class CarriedConfig
             fi
             set default=0
             set timeout=2
+            set first=
             for kernel in {{string.Join(' ', kernels)}}; do
-              if [ -f "$kernel" ]; then
+              if [ -f "$kernel" -a "$kernel" != "$first" ]; then
+                if [ -z "$first" ]; then set first="$kernel"; fi
                 menuentry "$kernel" {
                   set version=
                   set folder=
                   regexp --set=1:version 'vmlinuz-(.*)$' "$1"
                   regexp --set=1:folder '^(.*)/vmlinuz' "$1"
-                  linux "$1" root=UUID={{root}} ro {{arguments}}
+                  set flags=
+                  if regexp --set=1:subvolume '/(@[a-z]*)/boot/' "$1"; then set flags="rootflags=subvol=$subvolume"; fi
+                  linux "$1" root=UUID={{root}} ro $flags {{arguments}}
                   for initrd in "$folder/initrd.img-$version" "$folder/initramfs-$version.img" "$folder/initrd-$version" "$folder/initrd.img"; do
                     if [ -f "$initrd" ]; then initrd "$initrd"; break; fi
                   done

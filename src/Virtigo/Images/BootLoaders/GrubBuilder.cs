@@ -16,6 +16,9 @@ internal static class GrubBuilder
         "cat", "regexp", "loadenv", "minicmd", "halt", "reboot", "serial", "terminal", "gettext", "gzio", "chain", "part_msdos", "part_gpt",
     ];
 
+    /// <summary>Without them a kernel that UEFI started knows of no screen.</summary>
+    private static readonly string[] s_uefi = ["all_video"];
+
     /// <summary>A file that a GRUB for BIOS is made of.</summary>
     /// <exception cref="VirtigoException">The package that has it is not installed (<see cref="FailureKind.Host"/>).</exception>
     public static byte[] BiosFile(string name) => File.ReadAllBytes(Path.Combine(FolderOf(BootFirmware.Bios), name));
@@ -56,7 +59,7 @@ internal static class GrubBuilder
             }
 
             await Tool.RunAsync("grub-mkimage",
-                [.. arguments, .. (firmware == BootFirmware.Bios ? modules.Prepend("biosdisk") : modules).Distinct(StringComparer.Ordinal)], cancellationToken);
+                [.. arguments, .. (firmware == BootFirmware.Bios ? modules.Prepend("biosdisk") : modules.Concat(s_uefi)).Distinct(StringComparer.Ordinal)], cancellationToken);
             return await File.ReadAllBytesAsync(core, cancellationToken);
         }
         finally

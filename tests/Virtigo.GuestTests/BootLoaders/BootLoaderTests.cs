@@ -1,7 +1,7 @@
 using Virtigo.Images;
 using Xunit;
 
-namespace Virtigo.GuestTests;
+namespace Virtigo.GuestTests.BootLoaders;
 
 /// <summary>Boot loaders that were put into images from outside start real machines.</summary>
 public sealed class BootLoaderTests(Lab lab) : IDisposable
