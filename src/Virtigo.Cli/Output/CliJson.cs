@@ -137,6 +137,9 @@ internal sealed record TestLine(string Event, double At)
 
     public string? Artifacts { get; init; }
 
+    /// <summary>What runs the tests, where several hypervisors do.</summary>
+    public string? Hypervisor { get; init; }
+
     public int? Tests { get; init; }
 
     public int? Parallel { get; init; }

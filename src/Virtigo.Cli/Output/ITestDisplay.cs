@@ -6,8 +6,11 @@ namespace Virtigo.Cli.Output;
 internal interface ITestDisplay : IProgress<TestEvent>, IAsyncDisposable
 {
     /// <summary>The display that fits whoever listens.</summary>
-    static ITestDisplay For(CliHost host, OutputMode mode) =>
-        mode.Json ? new JsonTestDisplay(host.Data, host.Clock)
+    /// <param name="host">The streams.</param>
+    /// <param name="mode">How is told.</param>
+    /// <param name="hypervisor">What runs the tests, where several hypervisors do; else null.</param>
+    static ITestDisplay For(CliHost host, OutputMode mode, string? hypervisor = null) =>
+        mode.Json ? new JsonTestDisplay(host.Data, host.Clock, hypervisor)
         : mode.Live ? new LiveTestDisplay(host.People, mode.Colour, host.Clock)
         : new PlainTestDisplay(host.People, mode.Verbose, host.Clock);
 }

@@ -4,7 +4,7 @@ using Virtigo.Testing;
 namespace Virtigo.Cli.Output;
 
 /// <summary>One JSON object a line for each event, on standard output.</summary>
-internal sealed class JsonTestDisplay(TextWriter output, TimeProvider clock) : ITestDisplay
+internal sealed class JsonTestDisplay(TextWriter output, TimeProvider clock, string? hypervisor = null) : ITestDisplay
 {
     private readonly Lock _lock = new();
     private readonly long _start = clock.GetTimestamp();
@@ -28,7 +28,7 @@ internal sealed class JsonTestDisplay(TextWriter output, TimeProvider clock) : I
             };
             if (line is not null)
             {
-                Write(output, line);
+                Write(output, line with { Hypervisor = hypervisor });
             }
         }
     }

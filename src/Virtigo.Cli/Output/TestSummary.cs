@@ -7,7 +7,11 @@ namespace Virtigo.Cli.Output;
 internal static class TestSummary
 {
     /// <summary>Writes it and answers the exit code.</summary>
-    public static int Write(Invocation run, TestReport report, bool flakyFails)
+    /// <param name="run">The run.</param>
+    /// <param name="report">What became of the tests.</param>
+    /// <param name="flakyFails">Whether a flaky test fails the run.</param>
+    /// <param name="hypervisor">What ran them, where several hypervisors do; else null.</param>
+    public static int Write(Invocation run, TestReport report, bool flakyFails, string? hypervisor = null)
     {
         FailureKind? verdict = report.Verdict(flakyFails);
         foreach (TestResult result in report.Results)
@@ -33,6 +37,7 @@ internal static class TestSummary
                 Outcome = verdict is null ? "passed" : "failed",
                 Tests = report.Results.Count,
                 Seed = report.Seed,
+                Hypervisor = hypervisor,
             });
         }
 
@@ -43,7 +48,7 @@ internal static class TestSummary
         }
 
         string seed = verdict is null ? "" : string.Create(CultureInfo.InvariantCulture, $", seed {report.Seed}");
-        run.People($"{Coloured(run.Mode, verdict is null ? "32;1" : "31;1", report.Summary)} in {Words.Time(report.Elapsed)}{seed}");
+        run.People($"{Coloured(run.Mode, verdict is null ? "32;1" : "31;1", report.Summary)} in {Words.Time(report.Elapsed)}{(hypervisor is null ? "" : " under " + hypervisor)}{seed}");
         return verdict is { } kind ? (int)kind : 0;
     }
 

@@ -66,10 +66,16 @@ internal sealed class TestVerbOptions
 
     public Option<string> Accelerator { get; } = Accelerators.Option();
 
+    public Option<string?> Hypervisor { get; } = HypervisorOptions.Option("What runs the machines [default: what the file says, else one that can fork them]");
+
+    public Option<bool> Matrix { get; } = HypervisorOptions.Matrix("Run the tests under every hypervisor that can, and show a line for each and each test");
+
+    public Option<bool> Trusted { get; } = new("--trusted") { Description = "What runs in the machines may do what you may: auto and --matrix may take User-Mode Linux, which is no wall" };
+
     public void AddTo(Verb verb)
     {
         verb.Add(File);
-        foreach (Option option in (Option[])[_filter, _repeat, _rerun, _flaky, _failFast, _parallel, _seed, _limit, _totalLimit, KeepOnFailure, _proveIsolation, _artifacts, _junit, _tap, _report, List, Accelerator])
+        foreach (Option option in (Option[])[_filter, _repeat, _rerun, _flaky, _failFast, _parallel, _seed, _limit, _totalLimit, KeepOnFailure, _proveIsolation, _artifacts, _junit, _tap, _report, List, Hypervisor, Matrix, Trusted, Accelerator])
         {
             verb.Add(option);
         }

@@ -1,5 +1,4 @@
 using Virtigo.Hypervisors;
-using Virtigo.Hypervisors.Uml;
 using Virtigo.Images;
 
 namespace Virtigo.Appliances;
@@ -18,37 +17,12 @@ public static class ImageBoot
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when this system cannot start there, with the reason.</exception>
     internal static async Task<GuestConfig> UnderAsync(IHypervisor hypervisor, GuestConfig machine, string folder, CancellationToken cancellationToken)
     {
-        HypervisorCapabilities can = hypervisor.Capabilities;
-        if (!can.Qcow2)
+        if (!hypervisor.Capabilities.Qcow2)
         {
             machine = machine with { Disks = await RawAsync(machine.Disks, folder, cancellationToken) };
         }
 
-        return can.DiskBoot ? machine
-            : hypervisor is UmlHypervisor ? await UnderUmlAsync(machine, hypervisor.OwnKernel, cancellationToken)
-            : throw new VirtigoException(FailureKind.Usage, $"{machine.Name} cannot be booted by {hypervisor.Name}: {can.Reasons["disk boot"]}.",
-                "Boot it by qemu, which can.");
-    }
-
-    private static async Task<GuestConfig> UnderUmlAsync(GuestConfig machine, string? kernel, CancellationToken cancellationToken)
-    {
-        int partition = await Task.Run(() => RootPartition(machine.Disks[0].Path), cancellationToken) ?? throw new VirtigoException(FailureKind.Usage,
-            $"{machine.Name} cannot be booted by {UmlHypervisor.KindName}: its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes.",
-            "Boot it by qemu, which can.");
-        return machine with
-        {
-            Firmware = FirmwareKind.Bios,
-            Cpus = 1,
-            Accelerator = Accelerator.Auto,
-            Kernel = UmlBoot.Of(kernel!, UmlBoot.Device(partition), machine.Serials.Count),
-            Disks = [.. machine.Disks.Select(disk => disk with { Serial = null })],
-        };
-    }
-
-    private static int? RootPartition(string path)
-    {
-        using ImageFiles files = ImageFiles.Open(path);
-        return files.RootPartition;
+        return (await BootWay.OfAsync(hypervisor, machine.Name, machine.Disks[0].Path, cancellationToken)).Start(machine);
     }
 
     private static async Task<IReadOnlyList<GuestDisk>> RawAsync(IReadOnlyList<GuestDisk> disks, string folder, CancellationToken cancellationToken)

@@ -21,6 +21,18 @@ public sealed record EnvironmentOptions
     /// <summary>The accelerator to use. Default: the best that was proven here.</summary>
     public Accelerator Accelerator { get; init; }
 
+    /// <summary>
+    /// The name of the hypervisor that runs the machines, or <see cref="HypervisorChoice.Auto"/>. Default: what the file says, else one that saves and forks
+    /// running machines. In another, each fork boots its machines anew and does the <c>ready</c> steps again.
+    /// </summary>
+    public string? Hypervisor { get; init; }
+
+    /// <summary>Whether what runs may do what its user may, so that <see cref="HypervisorChoice.Auto"/> may take a hypervisor without isolation. Default: false.</summary>
+    public bool Trusted { get; init; }
+
+    /// <summary>What tests ask of the hypervisor.</summary>
+    internal IReadOnlyList<HypervisorDemand> Demands { get; init; } = [];
+
     /// <summary>The clock. Default: the system's.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
@@ -40,7 +52,7 @@ public sealed class EnvironmentDefinition
 
     /// <summary>
     /// Makes the environment ready, once: builds the images that are missing, boots all machines, does the <c>ready</c> steps, and saves it.
-    /// The next call with the same file finds it saved and boots nothing.
+    /// The next call with the same file finds it saved and boots nothing. On a hypervisor that cannot save running machines, it only builds what is missing.
     /// </summary>
     /// <param name="options">Where and how; null for the defaults.</param>
     /// <param name="progress">Told of everything that happens, from any thread; null for nobody.</param>
@@ -61,6 +73,9 @@ public sealed class EnvironmentDefinition
         return await ready.ForkAsync(cancellationToken);
     }
 
+    /// <summary>What an environment asks of the hypervisor, as far as its file says.</summary>
+    internal static IEnumerable<HypervisorDemand> DemandsOf(EnvironmentSpec spec) => [.. spec.Demands, .. HypervisorDemand.OfSteps(spec.Ready)];
+
     /// <summary>Makes an environment ready that was read already.</summary>
     /// <param name="spec">The environment.</param>
     /// <param name="options">Where and how.</param>
@@ -70,15 +85,22 @@ public sealed class EnvironmentDefinition
     internal static async Task<EnvironmentSnapshot> MakeReadyAsync(
         EnvironmentSpec spec, EnvironmentOptions options, OutwardWays outward, IProgress<BuildEvent>? progress, CancellationToken cancellationToken)
     {
-        var hypervisor = new Hypervisors.Qemu.QemuHypervisor(options.Paths);
+        EnvironmentChoice choice = await EnvironmentChoice.MakeAsync(
+            HypervisorCatalog.All(options.Paths), options.Hypervisor, options.Trusted, spec, [.. DemandsOf(spec), .. options.Demands], cancellationToken);
+        if (choice.Note is { } note)
+        {
+            progress?.Report(new BuildNote(note));
+        }
+
+        IHypervisor hypervisor = choice.Hypervisor;
         EnvironmentPlan plan = await new EnvironmentPlanner(hypervisor, options, progress).PlanAsync(spec, cancellationToken);
-        AcceleratorReport? known = hypervisor.Remembered();
+        AcceleratorReport? known = hypervisor.Remembered() ?? (hypervisor.OwnKernel is { } kernel ? await hypervisor.ProbeAsync(kernel, cancellationToken) : null);
         var host = new EnvironmentHost(options.Paths, hypervisor, options.Clock)
         {
             Accelerator = EnvironmentPlanner.Chosen(options, known),
             Archives = options.Archives,
             Outward = outward,
-            Speed = known?.Speed ?? HostSpeed.OfReference,
+            Speed = known?.Limits ?? HostSpeed.OfReference,
         };
         return await new EnvironmentPreparation(host, plan, new PreparationLog(options.Clock, progress)).RunAsync(cancellationToken);
     }

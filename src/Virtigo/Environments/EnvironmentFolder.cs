@@ -19,16 +19,19 @@ internal sealed class EnvironmentFolder : IDisposable
 
     private readonly SocketFolder _sockets;
     private readonly WorkFolder _work;
+    private readonly bool _raw;
 
-    private EnvironmentFolder(SocketFolder sockets, WorkFolder work) => (_sockets, _work) = (sockets, work);
+    private EnvironmentFolder(SocketFolder sockets, WorkFolder work, bool raw) => (_sockets, _work, _raw) = (sockets, work, raw);
 
     /// <summary>Makes the folders of one environment.</summary>
-    public static EnvironmentFolder Create(HostPaths paths)
+    /// <param name="paths">Virtigo's directories.</param>
+    /// <param name="raw">Whether its hypervisor needs the bytes of disks as they are.</param>
+    public static EnvironmentFolder Create(HostPaths paths, bool raw)
     {
         SocketFolder sockets = SocketFolder.Create(paths);
         try
         {
-            return new EnvironmentFolder(sockets, WorkFolder.Create(paths, "environment"));
+            return new EnvironmentFolder(sockets, WorkFolder.Create(paths, "environment"), raw);
         }
         catch
         {
@@ -41,13 +44,35 @@ internal sealed class EnvironmentFolder : IDisposable
     public string Work => _work.Path;
 
     /// <summary>A machine's disk.</summary>
-    public string Disk(MachinePlan machine) => Path.Combine(Work, $"disk-{machine.Name}.qcow2");
+    public string Disk(MachinePlan machine) => Path.Combine(Work, $"disk-{machine.Name}.{Extension}");
 
     /// <summary>A further disk of a machine.</summary>
-    public string Disk(MachinePlan machine, string name) => Path.Combine(Work, $"disk-{machine.Name}.{name}.qcow2");
+    public string Disk(MachinePlan machine, string name) => Path.Combine(Work, $"disk-{machine.Name}.{name}.{Extension}");
 
     /// <summary>All disks of a machine, in their order.</summary>
     public IReadOnlyList<string> Disks(MachinePlan machine) => [Disk(machine), .. machine.FurtherDisks.Select(disk => Disk(machine, disk.Name))];
+
+    /// <summary>Makes the disks of a machine, as they were installed. Nothing that is written to them gets into its image.</summary>
+    public async Task MakeDisksAsync(MachinePlan machine, CancellationToken cancellationToken)
+    {
+        if (!_raw)
+        {
+            await ImageStore.CreateOverlayAsync(machine.Image, machine.LargerDisk, Disk(machine), cancellationToken);
+            await ImageStore.OverlayFurtherAsync(machine.Image, name => Disk(machine, name), cancellationToken);
+            return;
+        }
+
+        foreach (((_, string from, _), string to) in machine.Image.Disks.Zip(Disks(machine)))
+        {
+            await QemuImage.RunAsync(["convert", "-O", "raw", from, to], $"The disk {from} could not be copied.", null, cancellationToken);
+        }
+
+        if (machine.LargerDisk is { } bytes)
+        {
+            await QemuImage.RunAsync(
+                ["resize", "-q", "-f", "raw", Disk(machine), FormattableString.Invariant($"{bytes}")], $"The disk of {machine.Name} could not be made larger.", null, cancellationToken);
+        }
+    }
 
     /// <summary>What a machine's console says.</summary>
     public string ConsoleLog(string machine) => Path.Combine(Work, $"console-{machine}.log");
@@ -68,12 +93,13 @@ internal sealed class EnvironmentFolder : IDisposable
             }),
     ];
 
-    /// <summary>A machine as it starts from power-off.</summary>
+    /// <summary>A machine as it starts from power-off, with all that its hypervisor has of what helps and nobody has asked for.</summary>
     public GuestConfig Guest(EnvironmentHost host, EnvironmentPlan plan, int machine)
     {
         MachinePlan what = plan.Machines[machine];
         bool agent = what.Control == MachineControl.Agent;
-        return new GuestConfig
+        HypervisorCapabilities can = host.Hypervisor.Capabilities;
+        return what.Boot.Start(new GuestConfig
         {
             Name = what.Name,
             WorkDirectory = MachineFolder(machine),
@@ -83,12 +109,16 @@ internal sealed class EnvironmentFolder : IDisposable
             Accelerator = host.Accelerator,
             TranslationCacheMiB = TranslationCacheMiB,
             AgentChannel = agent,
-            StreamChannel = agent,
+            StreamChannel = agent && can.StreamChannel,
             Credentials = agent ? ReadOnlyDictionary<string, string>.Empty : RootConsole.Credentials,
-            GenerationId = true,
-            Display = true,
+            GenerationId = can.GenerationId,
+            Display = can.Display,
             RestartOnReset = true,
-            Disks = [new GuestDisk(Disk(what), Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. ImageStore.FurtherDisks(what.FurtherDisks.Select(disk => disk.Name), name => Disk(what, name))],
+            Disks =
+            [
+                new GuestDisk(Disk(what), Format) { Unsafe = true },
+                .. ImageStore.FurtherDisks(what.FurtherDisks.Select(disk => disk.Name), name => Disk(what, name)).Select(disk => disk with { Format = Format }),
+            ],
             Nics =
             [
                 .. what.Nics.Index().Select(nic => new GuestNic(NicSocket(machine, nic.Index), nic.Item.Mac.ToString())
@@ -97,7 +127,7 @@ internal sealed class EnvironmentFolder : IDisposable
                 }),
             ],
             Serials = [new GuestSerial(Console) { LogFile = ConsoleLog(what.Name) }],
-        };
+        });
     }
 
     /// <inheritdoc/>
@@ -106,6 +136,10 @@ internal sealed class EnvironmentFolder : IDisposable
         _work.Dispose();
         _sockets.Dispose();
     }
+
+    private string Extension => _raw ? "img" : "qcow2";
+
+    private Hypervisors.DiskFormat Format => _raw ? Hypervisors.DiskFormat.Raw : Hypervisors.DiskFormat.Qcow2;
 
     // Numbers, not names: a unix socket's path must be short.
     private string MachineFolder(int machine) => Path.Combine(_sockets.Path, FormattableString.Invariant($"{machine}"));

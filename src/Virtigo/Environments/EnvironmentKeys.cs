@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Virtigo.Appliances;
+using Virtigo.Hypervisors;
 
 namespace Virtigo.Environments;
 
@@ -51,6 +52,9 @@ internal static class EnvironmentKeys
             "networks: {front: {}, back: {mtu: 9000}}"),
         new("ready", new WholeType("a list of steps", schema => schema.WriteString("type", "array")),
             "Steps to do once, before the environment is kept as what every test begins with.", "none", "steps", "ready: [{server: systemctl is-active nginx}]"),
+        new("hypervisor", TextType.OneOf([HypervisorChoice.Auto, .. HypervisorCatalog.Names]),
+            "What runs the machines. `auto` takes one that saves and forks them as they run, which is QEMU; in another, each copy boots them anew and does the `ready` steps again.",
+            HypervisorChoice.Auto, string.Join(", ", HypervisorCatalog.Names.Prepend(HypervisorChoice.Auto).Select(name => $"`{name}`")), "hypervisor: libvirt"),
         new("egress", new EgressType(),
             "What machines may reach outside, by TCP and through Virtigo only: nothing; the archives they were installed from; hosts, each with a port or "
             + "else with 80 and 443, `*.` before a name for all names below it.", "none",

@@ -28,6 +28,9 @@ internal sealed record EnvironmentPlan
     /// <summary>What the machines run on: the hypervisor's version and accelerator, and the processor if it shows through.</summary>
     public required string Platform { get; init; }
 
+    /// <summary>The memory that one copy of it may come to need of the host's, in MiB.</summary>
+    public long MemoryMiB => Machines.Sum(machine => (long)machine.MemoryMiB + HostBudget.OverheadMiB);
+
     /// <summary>
     /// SHA-256, in lower-case hexadecimal, over everything that shows in a snapshot: images, sizes, networks, the <c>ready</c> steps, the
     /// hypervisor, and what this Virtigo puts into machines.
@@ -75,6 +78,9 @@ internal sealed record EnvironmentPlan
 /// <param name="Nics">Its network cards.</param>
 internal sealed record MachinePlan(string Name, AppliancePlan Appliance, StoredImage Image, int MemoryMiB, int Cpus, IReadOnlyList<NicPlan> Nics)
 {
+    /// <summary>How its system starts under the environment's hypervisor.</summary>
+    public BootWay Boot { get; init; } = BootWay.OfItsOwn;
+
     /// <summary>How commands get into it.</summary>
     public MachineControl Control { get; init; }
 

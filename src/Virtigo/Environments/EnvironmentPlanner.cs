@@ -10,7 +10,7 @@ namespace Virtigo.Environments;
 /// <param name="hypervisor">What the machines will run on.</param>
 /// <param name="options">Where and how.</param>
 /// <param name="progress">Told what happens; null for nobody.</param>
-internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervisor, EnvironmentOptions options, IProgress<BuildEvent>? progress)
+internal sealed class EnvironmentPlanner(IHypervisor hypervisor, EnvironmentOptions options, IProgress<BuildEvent>? progress)
 {
     /// <summary>Makes the plan.</summary>
     /// <exception cref="VirtigoException">An appliance cannot be built, or addresses clash.</exception>
@@ -20,29 +20,30 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
         Dictionary<string, IReadOnlyList<NicPlan>> nics = AddressPlanner.Nics(spec, networks);
         IReadOnlyList<OutwardPlace> places = EgressPlanner.Places(spec, networks);
         var builder = new ApplianceBuilder(options.Paths, Hypervisors.HypervisorCatalog.All(options.Paths), options.Clock);
-        var images = new Dictionary<string, StoredImage>();
-        var machines = new List<MachinePlan>();
+        var plans = new List<AppliancePlan>();
         foreach (MachineSpec machine in spec.Machines)
         {
-            AppliancePlan plan = await builder.PlanAsync(machine.Appliance, options.Archives, cancellationToken);
-            if (!images.TryGetValue(plan.Fingerprint, out StoredImage? image))
+            plans.Add(await builder.PlanAsync(machine.Appliance, options.Archives, cancellationToken));
+            Check(machine, plans[^1]);
+        }
+
+        var images = new Dictionary<string, (StoredImage Image, BootWay Boot)>();
+        var machines = new List<MachinePlan>();
+        foreach ((MachineSpec machine, AppliancePlan plan) in spec.Machines.Zip(plans))
+        {
+            if (!images.TryGetValue(plan.Fingerprint, out (StoredImage Image, BootWay Boot) built))
             {
-                image = await BuildAsync(builder, machine.Appliance, plan, cancellationToken);
-                images.Add(plan.Fingerprint, image);
+                StoredImage image = await BuildAsync(builder, machine.Appliance, plan, cancellationToken);
+                built = (image, await BootWay.OfAsync(hypervisor, $"machine {machine.Name} of {spec.File}", image.DiskPath, cancellationToken));
+                images.Add(plan.Fingerprint, built);
             }
 
-            if (machine.Control == MachineControl.SerialConsole && plan.Disk.Value.Passphrase is not null)
+            ImageStore.CheckSize(built.Image, machine.DiskBytes?.Value, $"{machine.DiskBytes?.Origin}: machine {machine.Name}: disk-size: ");
+            machines.Add(new MachinePlan(machine.Name, plan, built.Image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name])
             {
-                throw new VirtigoException(FailureKind.Usage,
-                    $"{plan.Disk.Origin}: machine {machine.Name}: an encrypted disk asks for its passphrase on the serial console, through which the machine is driven.",
-                    "Leave out control: serial.");
-            }
-
-            ImageStore.CheckSize(image, machine.DiskBytes?.Value, $"{machine.DiskBytes?.Origin}: machine {machine.Name}: disk-size: ");
-            machines.Add(new MachinePlan(machine.Name, plan, image, machine.MemoryMiB ?? plan.MemoryMiB.Value, machine.Cpus ?? plan.Cpus.Value, nics[machine.Name])
-            {
+                Boot = built.Boot,
                 Control = machine.Control,
-                LargerDisk = machine.DiskBytes?.Value is { } wanted && wanted > image.Manifest.Disk.VirtualBytes ? wanted : null,
+                LargerDisk = machine.DiskBytes?.Value is { } wanted && wanted > built.Image.Manifest.Disk.VirtualBytes ? wanted : null,
             });
         }
 
@@ -52,6 +53,23 @@ internal sealed class EnvironmentPlanner(Hypervisors.Qemu.QemuHypervisor hypervi
     /// <summary>What guests run on: what was asked for, else what a probe found, else emulation.</summary>
     public static Accelerator Chosen(EnvironmentOptions options, AcceleratorReport? known) =>
         options.Accelerator != Accelerator.Auto ? options.Accelerator : known?.Accelerator ?? Accelerator.Tcg;
+
+    /// <summary>Refuses a machine that cannot be, before anything is built.</summary>
+    private void Check(MachineSpec machine, AppliancePlan plan)
+    {
+        HypervisorDemand.Check(hypervisor, HypervisorDemand.OfAppliance(machine, plan));
+        if (hypervisor.Capabilities is { DiskBoot: false, Reasons: var reasons } && hypervisor.OwnKernel is null)
+        {
+            throw BootWay.Refusal(hypervisor, $"machine {machine.Name}", reasons["disk boot"]);
+        }
+
+        if (machine.Control == MachineControl.SerialConsole && plan.Disk.Value.Passphrase is not null)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"{plan.Disk.Origin}: machine {machine.Name}: an encrypted disk asks for its passphrase on the serial console, through which the machine is driven.",
+                "Leave out control: serial.");
+        }
+    }
 
     private async Task<StoredImage> BuildAsync(ApplianceBuilder builder, ApplianceSpec spec, AppliancePlan plan, CancellationToken cancellationToken)
     {

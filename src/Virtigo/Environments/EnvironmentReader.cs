@@ -15,6 +15,7 @@ internal sealed class EnvironmentReader
     private readonly string _yaml;
     private readonly string _file;
     private readonly SpecProblems _problems;
+    private readonly List<HypervisorDemand> _demands = [];
 
     private EnvironmentReader(string yaml, string file, SpecProblems problems) => (_yaml, _file, _problems) = (yaml, file, problems);
 
@@ -59,6 +60,11 @@ internal sealed class EnvironmentReader
         List<MachineSpec> machines = await MachinesAsync(values.Place("machines"), map, networks, cancellationToken);
         string[] names = [.. machines.Select(machine => machine.Name)];
         YamlItem? ready = values.Place("ready");
+        if (values.Place("forward") is { } forward)
+        {
+            _demands.Add(HypervisorDemand.Of(values.At(forward), "forward", "streams"));
+        }
+
         return new EnvironmentSpec
         {
             Name = Path.GetFileNameWithoutExtension(_file),
@@ -67,6 +73,8 @@ internal sealed class EnvironmentReader
             Networks = networks,
             Ready = ready is null ? [] : StepReader.Read(ready, "ready", names, _problems),
             ReadyText = ready is null ? "" : TextOf(ready, map),
+            Hypervisor = values.Get<string>("hypervisor"),
+            Demands = _demands,
             Egress = Egress(values, names),
             Forward = Forwards(values, names),
             Seed = (ulong)(values.Get<int>("seed")?.Value ?? 1),
@@ -142,8 +150,10 @@ internal sealed class EnvironmentReader
         switch (value)
         {
             case YamlText { IsNull: true } empty:
+                Demand(name, null, 1);
                 return new MachineSpec(name.Value, Inline(new YamlMap([], empty.Line, empty.Column)), Places(null, networks));
             case YamlText file:
+                Demand(name, null, 1);
                 return await ApplianceAsync(file, cancellationToken) is { } appliance ? new MachineSpec(name.Value, appliance, Places(null, networks)) : null;
             case YamlMap map:
                 return await MachineAsync(name, map, networks, cancellationToken);
@@ -163,13 +173,38 @@ internal sealed class EnvironmentReader
         ApplianceSpec? appliance = values.Place("appliance") is not YamlText file ? Inline(rest)
             : rest.Entries is [] ? await ApplianceAsync(file, cancellationToken)
             : Both(name, file, rest);
-        return appliance is null ? null : new MachineSpec(name.Value, appliance, Places(values, networks))
+        if (appliance is null)
+        {
+            return null;
+        }
+
+        List<(string, Ipv4Address?)> places = Places(values, networks);
+        Demand(name, values, places.Count);
+        return new MachineSpec(name.Value, appliance, places)
         {
             MemoryMiB = SpecReader.MemoryMiB(values)?.Value,
             DiskBytes = values.Get<long>("disk-size"),
             Cpus = values.Get<int>("cpus")?.Value,
             Control = values.Get<string>("control")?.Value == EnvironmentSpec.SerialControl ? MachineControl.SerialConsole : MachineControl.Agent,
         };
+    }
+
+    /// <summary>What a machine asks of the hypervisor.</summary>
+    private void Demand(YamlText name, SettingValues? values, int networks)
+    {
+        var written = new SettingValues(_file, OriginKind.Spec);
+        string machine = $"machine {name.Value}: ";
+        bool serial = values?.Get<string>("control")?.Value == EnvironmentSpec.SerialControl;
+        _demands.Add(serial
+            ? HypervisorDemand.Of(values!.At("control"), machine + "control: serial", "credentials")
+            : HypervisorDemand.Of(written.At(name), machine + "its agent", "agent"));
+        _demands.Add(HypervisorDemand.Of(written.At(name), machine + "its network", "networks"));
+        _demands.Add(HypervisorDemand.Count(
+            written.At((YamlItem?)values?.Place("networks") ?? name), string.Create(CultureInfo.InvariantCulture, $"{machine}{networks} networks"), networks, can => can.MaxNics));
+        if (values?.Get<int>("cpus")?.Value is { } cpus)
+        {
+            _demands.Add(HypervisorDemand.Cpus(values.At("cpus"), machine, cpus));
+        }
     }
 
     private ApplianceSpec? Both(YamlText name, YamlText file, YamlMap rest)

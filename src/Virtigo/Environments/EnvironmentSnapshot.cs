@@ -1,32 +1,30 @@
-using Virtigo.Host;
-using Virtigo.Hypervisors;
-using Virtigo.Networks;
-
 namespace Virtigo.Environments;
 
 /// <summary>
 /// A running environment as it was at one instant: the start of any number of forks. What a fork refreshes: the entropy of its kernels
 /// (they are also told by <c>vmgenid</c>), and their clocks. What stays as it was: names, network and Ethernet addresses (each fork has
-/// networks of its own), machine ids, host keys, processes, connections between the machines.
+/// networks of its own), machine ids, host keys, processes, connections between the machines. On a hypervisor that cannot save running machines it is the
+/// way to that instant, which each fork goes again (<see cref="BootsEachFork"/>).
 /// </summary>
 public sealed class EnvironmentSnapshot : IDisposable
 {
     private readonly EnvironmentHost _host;
-    private readonly SnapshotFolder _folder;
-    private readonly SharedHold _hold;
-    private readonly IDisposable _own;
+    private readonly IEnvironmentStart _start;
 
-    internal EnvironmentSnapshot(EnvironmentHost host, EnvironmentPlan plan, SnapshotFolder folder, DateTimeOffset taken, SharedHold hold)
-    {
-        (_host, Plan, _folder, Taken, _hold) = (host, plan, folder, taken, hold);
-        _own = hold.Share();
-    }
+    internal EnvironmentSnapshot(EnvironmentHost host, EnvironmentPlan plan, IEnvironmentStart start, DateTimeOffset taken) =>
+        (_host, Plan, _start, Taken) = (host, plan, start, taken);
 
-    /// <summary>When it was taken.</summary>
+    /// <summary>The name of the hypervisor that runs the forks.</summary>
+    public string Hypervisor => _host.Hypervisor.Name;
+
+    /// <summary>Whether each fork boots its machines anew and does the <c>ready</c> steps again, since the hypervisor cannot save running machines.</summary>
+    public bool BootsEachFork => _start.Boots;
+
+    /// <summary>When it was taken, or else made ready to be booted.</summary>
     public DateTimeOffset Taken { get; }
 
     /// <summary>The memory that one fork may come to need of the host's, in MiB; a fork waits until it is free.</summary>
-    public long ForkMemoryMiB => Plan.Machines.Sum(machine => (long)machine.MemoryMiB + HostBudget.OverheadMiB);
+    public long ForkMemoryMiB => Plan.MemoryMiB;
 
     /// <summary>How many forks the host's memory has room for at the same time, at least 1.</summary>
     public int ForksThatFit => (int)Math.Clamp(_host.Budget.TotalMiB / ForkMemoryMiB, 1, 1000);
@@ -47,57 +45,8 @@ public sealed class EnvironmentSnapshot : IDisposable
     /// <param name="seed">The seed; null: chances go on where they were in the snapshot, those not drawn yet from the seed of the file.</param>
     /// <param name="cancellationToken">Ends the start; nothing of it remains.</param>
     /// <inheritdoc cref="ForkAsync(CancellationToken)"/>
-    public async Task<VirtualEnvironment> ForkAsync(ulong? seed, CancellationToken cancellationToken)
-    {
-        var frames = SwitchState.Read(await File.ReadAllBytesAsync(_folder.Switch, cancellationToken));
-        IDisposable memory = await _host.Budget.ReserveAsync(ForkMemoryMiB, $"A copy of {Plan.Spec.Name}", null, cancellationToken);
-        var fork = VirtualEnvironment.Create(_host, Plan, frames, seed, guest: null, [memory, _hold.Share()]);
-        try
-        {
-            foreach (MachinePlan machine in Plan.Machines)
-            {
-                foreach ((string from, string to) in _folder.EmptyDisks(machine).Zip(fork.Folder.Disks(machine)))
-                {
-                    File.Copy(from, to);
-                }
-            }
-
-            IGuest[] guests = await StartAsync(fork.Folder, cancellationToken);
-            fork.Switch.Thaw();
-            await Task.WhenAll(guests.Select(guest => guest.ResumeAsync(cancellationToken)));
-            await Task.WhenAll(fork.Machines.Zip(guests).Select(pair => pair.First.AttachAsync(pair.Second, cancellationToken)));
-            return fork;
-        }
-        catch
-        {
-            await fork.DisposeAsync();
-            throw;
-        }
-    }
+    public Task<VirtualEnvironment> ForkAsync(ulong? seed, CancellationToken cancellationToken) => _start.StartAsync(seed, cancellationToken);
 
     /// <summary>Gives the snapshot up; forks of it go on.</summary>
-    public void Dispose() => _own.Dispose();
-
-    /// <summary>Starts every guest, paused; on a failure none is left.</summary>
-    private async Task<IGuest[]> StartAsync(EnvironmentFolder folder, CancellationToken cancellationToken)
-    {
-        Task<IGuest>[] starting =
-        [
-            .. Plan.Machines.Index().Select(machine =>
-                _host.Hypervisor.StartAsync(_folder.Fork(folder.Guest(_host, Plan, machine.Index), machine.Item), cancellationToken)),
-        ];
-        try
-        {
-            return await Task.WhenAll(starting);
-        }
-        catch
-        {
-            foreach (Task<IGuest> one in starting.Where(one => one.IsCompletedSuccessfully))
-            {
-                await (await one).DisposeAsync();
-            }
-
-            throw;
-        }
-    }
+    public void Dispose() => _start.Dispose();
 }

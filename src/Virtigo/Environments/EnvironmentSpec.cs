@@ -29,6 +29,12 @@ internal sealed record EnvironmentSpec
     /// <summary>The text of the <c>ready</c> steps: another text is another environment.</summary>
     public string ReadyText { get; init; } = "";
 
+    /// <summary>What runs the machines; null for what can fork them.</summary>
+    public Setting<string>? Hypervisor { get; init; }
+
+    /// <summary>What the machines, as they are written, ask of the hypervisor. What the <c>ready</c> steps ask comes beside it.</summary>
+    public IReadOnlyList<HypervisorDemand> Demands { get; init; } = [];
+
     /// <summary>What machines may reach outside.</summary>
     public EgressSpec Egress { get; init; } = EgressSpec.None;
 

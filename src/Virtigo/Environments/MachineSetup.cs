@@ -12,7 +12,7 @@ internal static class MachineSetup
 
     /// <summary>
     /// A shell script, run as root. The first card has its IPv4 address from the network's DHCP, which also names the name server; a system
-    /// without a DHCP client gets both written. A card that the system gives an address itself keeps it, and its name server becomes the
+    /// without a DHCP client, or that does not know the card by the name that it has under this hypervisor, gets both written. A card that the system gives an address itself keeps it, and its name server becomes the
     /// network's. Other cards and IPv6 are set here: no installed system expects them.
     /// </summary>
     /// <param name="name">The machine's name.</param>
@@ -30,8 +30,13 @@ internal static class MachineSetup
                 echo "there is no network card $1" >&2
                 return 1
             }
+            unknown() {
+                command -v ifquery >/dev/null && ! ifquery "$1" >/dev/null 2>&1 \
+                    && ! systemctl --quiet is-active systemd-networkd && ! systemctl --quiet is-active NetworkManager
+            }
             leased() {
                 for try in $(seq 300); do
+                    if unknown "$1"; then break; fi
                     if ip -4 -o address show dev "$1" | grep -q " $2/" && grep -q "^nameserver $3" /etc/resolv.conf; then return; fi
                     sleep 0.2
                 done

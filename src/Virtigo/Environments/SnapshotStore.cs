@@ -28,7 +28,7 @@ internal sealed class SnapshotStore(EnvironmentHost host)
             if (File.Exists(folder.Marker) && Taken(folder) is { } taken)
             {
                 File.SetLastWriteTimeUtc(folder.Marker, host.Clock.GetUtcNow().UtcDateTime);
-                return new EnvironmentSnapshot(host, plan, folder, taken, new SharedHold(held));
+                return new EnvironmentSnapshot(host, plan, new SavedStart(host, plan, folder, new SharedHold(held)), taken);
             }
         }
         catch (Exception error) when (error is IOException or VirtigoException)

@@ -70,7 +70,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
         held = egress is null ? held : [egress, .. held];
         try
         {
-            folder = EnvironmentFolder.Create(host.Paths);
+            folder = EnvironmentFolder.Create(host.Paths, raw: !host.Hypervisor.Capabilities.Qcow2);
             Machine[] machines = [.. plan.Machines.Index().Select(machine => MakeMachine(machine.Index, machine.Item))];
             var network = NetworkSwitch.Start(new SwitchOptions
             {
@@ -117,9 +117,18 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
     /// machines use, since their memory is read from a file; those of <see cref="EnvironmentDefinition.PrepareAsync"/> do not.
     /// </summary>
     /// <param name="cancellationToken">Ends the saving; the environment goes on.</param>
-    /// <exception cref="VirtigoException">A machine is off, or the host has no room.</exception>
+    /// <exception cref="VirtigoException">
+    /// A machine is off, the host has no room, or the hypervisor cannot save running machines (<see cref="FailureKind.Usage"/>).
+    /// </exception>
     public async Task<EnvironmentSnapshot> SnapshotAsync(CancellationToken cancellationToken)
     {
+        var fork = HypervisorFeature.Of("fork");
+        if (!fork.IsIn(_host.Hypervisor.Capabilities))
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"The environment {Name} cannot be saved as it runs: {_host.Hypervisor.Name} has {fork.LackIn(_host.Hypervisor.Capabilities)}.", "Run it by qemu, which can.");
+        }
+
         await _snapshotTurn.WaitAsync(cancellationToken);
         Host.WorkFolder work = Host.WorkFolder.Create(_host.Paths, "snapshot");
         try
@@ -143,7 +152,7 @@ public sealed partial class VirtualEnvironment : IAsyncDisposable
             }
 
             await Task.WhenAll(_plan.Machines.Select(machine => SnapshotTaking.MakeEmptyDisksAsync(machine, folder, folder, cancellationToken)));
-            return new EnvironmentSnapshot(_host, _plan, folder, _host.Clock.GetUtcNow(), new SharedHold([work]));
+            return new EnvironmentSnapshot(_host, _plan, new SavedStart(_host, _plan, folder, new SharedHold([work])), _host.Clock.GetUtcNow());
         }
         catch
         {

@@ -8,6 +8,9 @@ public sealed record HypervisorCapabilities
     /// <summary>The number of serial ports a guest can have.</summary>
     public required int MaxSerials { get; init; }
 
+    /// <summary>The number of processors a guest can have.</summary>
+    public int MaxCpus { get; init; } = 255;
+
     /// <summary>The number of disks a guest can have.</summary>
     public int MaxDisks { get; init; }
 

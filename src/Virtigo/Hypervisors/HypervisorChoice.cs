@@ -87,7 +87,7 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
     {
         if (Missing(hypervisor, needs.Features) is { } missing)
         {
-            throw new VirtigoException(FailureKind.Usage, $"{needs.What} cannot be run by {hypervisor.Name}: {Lack(hypervisor, missing)}.",
+            throw new VirtigoException(FailureKind.Usage, $"{needs.What} cannot be run by {hypervisor.Name}: {missing.LackIn(hypervisor.Capabilities)}.",
                 $"Take another: 'virtigo doctor' shows what each can do, and '{Auto}' takes the fastest that can.");
         }
 
@@ -102,7 +102,7 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
         IEnumerable<string> asked = [.. needs.Features, .. needs.Wished, .. needs.Trusted ? [] : new[] { "isolation" }];
         if (Missing(hypervisor, asked) is { } missing)
         {
-            return "cannot: " + Lack(hypervisor, missing);
+            return "cannot: " + missing.LackIn(hypervisor.Capabilities);
         }
 
         HypervisorPresence presence = await hypervisor.LookAsync(cancellationToken);
@@ -111,9 +111,6 @@ public sealed record HypervisorChoice(IHypervisor Hypervisor, string Reason)
 
     private static HypervisorFeature? Missing(IHypervisor hypervisor, IEnumerable<string> features) =>
         features.Select(HypervisorFeature.Of).FirstOrDefault(feature => !feature.IsIn(hypervisor.Capabilities));
-
-    private static string Lack(IHypervisor hypervisor, HypervisorFeature feature) =>
-        hypervisor.Capabilities.Reasons.TryGetValue(feature.Name, out string? reason) ? $"no {feature.Name}, since {reason}" : $"no {feature.Name}";
 
     /// <summary>The one whose probe was the fastest. Of two that are as fast, or where not all can be measured, the one that can do more.</summary>
     private static async Task<HypervisorChoice> FastestAsync(List<IHypervisor> able, HypervisorNeeds needs, CancellationToken cancellationToken)

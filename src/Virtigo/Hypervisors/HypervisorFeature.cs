@@ -52,6 +52,11 @@ public sealed class HypervisorFeature
     /// <param name="guest">The guest.</param>
     public bool IsAskedBy(GuestConfig guest) => _asked?.Invoke(guest) ?? false;
 
+    /// <summary>That a hypervisor does not have it, and why, in a clause.</summary>
+    /// <param name="capabilities">The hypervisor's.</param>
+    internal string LackIn(HypervisorCapabilities capabilities) =>
+        capabilities.Reasons.TryGetValue(Name, out string? reason) ? $"no {Name}, since {reason}" : $"no {Name}";
+
     /// <summary>The refusal of what this hypervisor's guests cannot do.</summary>
     /// <param name="hypervisor">Its name.</param>
     /// <param name="capabilities">What its guests can do.</param>

@@ -1,19 +1,20 @@
 namespace Virtigo.Machines;
 
 /// <summary>
-/// Runs commands through qemu-guest-agent alone, for guests without perl. The end of a command is polled for, output comes at the end,
+/// Runs commands through qemu-guest-agent alone, for guests without perl, or without a channel for streams. The end of a command is polled for, output comes at the end,
 /// and a command that is given up runs on.
 /// </summary>
 /// <param name="agent">The agent; not disposed.</param>
 /// <param name="clock">Measures.</param>
-internal sealed class AgentShell(GuestAgent agent, TimeProvider clock) : IGuestShell
+/// <param name="hypervisor">The hypervisor's name, when its guests have no channel for streams.</param>
+internal sealed class AgentShell(GuestAgent agent, TimeProvider clock, string? hypervisor = null) : IGuestShell
 {
     /// <inheritdoc/>
     public async Task<CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
     {
         if (options.InputStream is not null || options.Input.Length > 0 || options.Terminal is not null)
         {
-            throw NeedsPerl("Commands with input or a terminal");
+            throw NeedsStreams("Commands with input or a terminal");
         }
 
         long start = clock.GetTimestamp();
@@ -33,10 +34,10 @@ internal sealed class AgentShell(GuestAgent agent, TimeProvider clock) : IGuestS
 
     /// <inheritdoc/>
     public Task<GuestProcess> StartAsync(IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken) =>
-        throw NeedsPerl("Processes with streams");
+        throw NeedsStreams("Processes with streams");
 
     /// <inheritdoc/>
-    public Task<Stream> ConnectAsync(string target, CancellationToken cancellationToken) => throw NeedsPerl("Connections");
+    public Task<Stream> ConnectAsync(string target, CancellationToken cancellationToken) => throw NeedsStreams("Connections");
 
     /// <inheritdoc/>
     public Task WaitAsync(GuestCondition condition, Action<string> seen, CancellationToken cancellationToken) =>
@@ -45,8 +46,9 @@ internal sealed class AgentShell(GuestAgent agent, TimeProvider clock) : IGuestS
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private static VirtigoException NeedsPerl(string what) =>
-        new(FailureKind.Guest, $"{what} need perl in the guest, and it has none.", "Add the package perl-base to the machine.");
+    private VirtigoException NeedsStreams(string what) => hypervisor is null
+        ? new(FailureKind.Guest, $"{what} need perl in the guest, and it has none.", "Add the package perl-base to the machine.")
+        : new(FailureKind.Guest, $"{what} need a channel for streams, which guests of {hypervisor} do not have.", "Run the machine by qemu, whose guests have one.");
 
     private static string Text(byte[] bytes, CommandOptions options) =>
         System.Text.Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, options.OutputLimit)));

@@ -286,7 +286,7 @@ internal sealed partial class MachineRun : IAsyncDisposable
         }
 
         await _agent.WaitAsync(cancellationToken);
-        return new AgentShell(_agent, _config.Clock);
+        return new AgentShell(_agent, _config.Clock, _config.Guest.StreamChannel ? null : _config.Hypervisor.Name);
     }
 
     /// <summary>Waits for the first word of the guest's side that was just started. One that never speaks is told with what is known of it.</summary>

@@ -5,7 +5,7 @@ using Virtigo.Environments.Steps;
 namespace Virtigo.Testing;
 
 /// <summary>The tests of a file and how they are run, as they are written.</summary>
-public sealed class TestFile
+public sealed partial class TestFile
 {
     /// <summary>The largest file that is read, in bytes.</summary>
     public const int MaxFileBytes = 1 << 20;
@@ -58,9 +58,12 @@ public sealed class TestFile
     /// <param name="options">How they are run.</param>
     /// <param name="progress">Told of everything that happens, from any thread; null for nobody.</param>
     /// <param name="cancellationToken">Ends the run; nothing of it remains.</param>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when no test fits the filters.</exception>
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.Usage"/> when no test fits the filters, or one asks for what the hypervisor cannot do.
+    /// </exception>
     public Task<TestReport> RunAsync(EnvironmentSnapshot ready, TestOptions options, IProgress<TestEvent>? progress, CancellationToken cancellationToken)
     {
+        HypervisorDemand.Check(ready.Host.Hypervisor, Demands(options.Filters));
         var hooks = new TestHooks
         {
             Keep = options.Keep is { } keep ? (fork, title, token) => keep(((EnvironmentFork)fork).Environment, title, token) : null,
@@ -76,6 +79,7 @@ public sealed class TestFile
         {
             Parallel = Math.Min(options.Parallel ?? Environment.ProcessorCount, ready.ForksThatFit),
             Speed = ready.Host.Speed,
+            Hypervisor = ready.BootsEachFork ? ready.Hypervisor : null,
             Opened = VirtualEnvironment.OpenedBy(ready.Plan),
         };
         return new TestRunner(this, fitting, ForkAsync, hooks, ready.Host.Clock, progress).RunAsync(cancellationToken);
@@ -124,6 +128,9 @@ public sealed class TestCase
 
     /// <summary>Whether a step of it waits for a person.</summary>
     public bool HasBreakpoint => Steps.Any(step => step is BreakpointStep);
+
+    /// <summary>Where <see cref="Artifacts"/> are written.</summary>
+    internal string ArtifactsPlace { get; init; } = "";
 
     internal IReadOnlyList<Step> Steps { get; }
 }

@@ -99,6 +99,7 @@ internal static class TestFileReader
             AllowedConsole = [.. allowed, .. values.Get<IReadOnlyList<string>>("allow console")?.Value ?? []],
             Quarantine = Quarantine(values, problems),
             Artifacts = Artifacts(values, machines, problems),
+            ArtifactsPlace = values.Place("artifacts") is { } artifacts ? values.At(artifacts) : "",
         };
     }
 

@@ -59,6 +59,9 @@ public sealed record TestOptions
     /// <summary>What machines may reach outside, for people; none: nothing.</summary>
     internal IReadOnlyList<string> Opened { get; init; } = [];
 
+    /// <summary>The hypervisor, where it is not the one that would be taken by itself.</summary>
+    internal string? Hypervisor { get; init; }
+
     /// <summary>The speed of guests on this host, which scales limits.</summary>
     internal HostSpeed Speed { get; init; } = HostSpeed.OfReference;
 }

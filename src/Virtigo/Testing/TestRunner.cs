@@ -55,7 +55,7 @@ internal sealed class TestRunner(
         return new TestReport(file.Path, started, clock.GetElapsedTime(start), seed, results)
         {
             TimedOut = total.IsCancellationRequested,
-            Properties = options.ProveIsolation ? new Dictionary<string, string> { ["isolation"] = Proven(results[0]) } : [],
+            Properties = Properties(results),
             Ended = results.All(result => result.Outcome != TestOutcome.Skipped) ? null : WhyEnded(total.IsCancellationRequested),
         };
     }
@@ -120,12 +120,29 @@ internal sealed class TestRunner(
 
     /// <summary>The command that makes this very attempt again and leaves its machines running when it fails.</summary>
     private string LookInside(TestCase test, ulong seed) => Host.ShellQuote.Command("virtigo",
-        ["test", file.Path, "--filter", test.Name, "--seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture), "--keep-on-failure"]);
+        ["test", file.Path, "--filter", test.Name, "--seed", seed.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            .. options.Hypervisor is { } hypervisor ? ["--hypervisor", hypervisor] : Array.Empty<string>(), "--keep-on-failure"]);
 
     private TestCase Isolation()
     {
         var step = IsolationStep.For(file.Path, file.Machines, isOpen: options.Opened.Count > 0);
         return new TestCase(step.Title, step.Place.Line, [step]);
+    }
+
+    private Dictionary<string, string> Properties(TestResult[] results)
+    {
+        Dictionary<string, string> properties = [];
+        if (options.Hypervisor is { } hypervisor)
+        {
+            properties["hypervisor"] = hypervisor;
+        }
+
+        if (options.ProveIsolation)
+        {
+            properties["isolation"] = Proven(results[0]);
+        }
+
+        return properties;
     }
 
     private string Proven(TestResult isolation) => isolation.Outcome == TestOutcome.Passed

@@ -7,6 +7,9 @@ namespace Virtigo.Environments.Steps;
 /// <summary>Runs a command in a machine and checks what it does.</summary>
 internal sealed record CommandStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => Input is null ? null : "streams";
+
     private const int MaxPrinted = 1 << 20;
 
     public required string Machine { get; init; }

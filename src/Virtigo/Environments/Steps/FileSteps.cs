@@ -5,6 +5,9 @@ namespace Virtigo.Environments.Steps;
 /// <summary>Copies a file or tree of the host into a machine. Nothing outside the step's own folder is ever read.</summary>
 internal sealed record CopyInStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "streams";
+
     public required string Machine { get; init; }
 
     /// <summary>Relative to the folder of the file that the step stands in.</summary>
@@ -59,6 +62,9 @@ internal sealed record CopyInStep : Step
 /// <summary>Copies a file or tree of a machine to the artifacts.</summary>
 internal sealed record CopyOutStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "streams";
+
     public required string Machine { get; init; }
 
     public required string From { get; init; }
@@ -98,6 +104,9 @@ internal sealed record CopyOutStep : Step
 /// <summary>Takes a picture of a machine's screen into the artifacts.</summary>
 internal sealed record ScreenshotStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "screen";
+
     public required string Machine { get; init; }
 
     /// <summary>The file's name, below the machine's folder of the artifacts.</summary>

@@ -6,6 +6,9 @@ namespace Virtigo.Environments.Steps;
 /// <summary>Makes a disk faulty, or whole again.</summary>
 internal sealed record DiskStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "disk faults";
+
     /// <summary>The faults as they are written.</summary>
     public static readonly string[] Faults = ["none", "error", "full", "slow", LostWrites];
 
@@ -126,6 +129,9 @@ internal sealed record ClockStep : Step
 /// <summary>Presses keys on a machine's keyboard, or types a text.</summary>
 internal sealed record KeysStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "keys";
+
     public required string Machine { get; init; }
 
     /// <summary>Chords, pressed one after the other.</summary>
@@ -172,6 +178,9 @@ internal sealed record KeysStep : Step
 /// <summary>Gives a machine's kernel a SysRq command.</summary>
 internal sealed record SysRqStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => "sysrq";
+
     public required string Machine { get; init; }
 
     public required string Key { get; init; }

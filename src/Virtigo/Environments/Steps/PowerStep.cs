@@ -14,6 +14,9 @@ internal enum PowerAction
 /// <summary>Does something to the power of machines, all at once.</summary>
 internal sealed record PowerStep : Step
 {
+    /// <inheritdoc/>
+    public override string? Needs => Action is PowerAction.Pause or PowerAction.Resume ? "pause" : null;
+
     public required PowerAction Action { get; init; }
 
     public static Step From(StepValues values, PowerAction action) => new PowerStep

@@ -26,6 +26,9 @@ internal abstract record Step
     /// <summary>The machines it is about, in the order they are named; empty when it is about the whole environment.</summary>
     public IReadOnlyList<string> Machines { get; init; } = [];
 
+    /// <summary>What of the hypervisor's it cannot do without: a name of <see cref="Hypervisors.HypervisorFeature"/>; null for nothing.</summary>
+    public virtual string? Needs => null;
+
     /// <summary>Does what the step says.</summary>
     /// <param name="context">What there is to do it with.</param>
     /// <param name="cancellationToken">Ends the step.</param>

@@ -55,6 +55,9 @@ internal abstract record TextStep : Step
 /// <summary>Reads the text on a machine's screen.</summary>
 internal sealed record ScreenTextStep : TextStep
 {
+    /// <inheritdoc/>
+    public override string? Needs => "screen";
+
     protected override string What => "the screen";
 
     public static Step? Read(StepValues values) => MachineOf(values, "screen text") is not { } machine ? null : new ScreenTextStep

@@ -24,6 +24,7 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
     internal static HypervisorCapabilities Abilities { get; } = new()
     {
         MaxSerials = UmlCommandLine.MaxSerials,
+        MaxCpus = 1,
         MaxDisks = UmlCommandLine.MaxDevices,
         MaxNics = UmlCommandLine.MaxDevices,
         KernelBoot = true,
