@@ -1,5 +1,6 @@
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Uml;
+using Virtigo.Hypervisors.Xen;
 using Virtigo.Images;
 
 namespace Virtigo.Appliances;
@@ -24,7 +25,7 @@ public static class ImageBoot
             machine = machine with { Disks = await RawAsync(machine.Disks, folder, cancellationToken) };
         }
 
-        return can.DiskBoot ? machine
+        return can.DiskBoot ? hypervisor is XenHypervisor ? machine with { Accelerator = Accelerator.Auto } : machine
             : hypervisor is UmlHypervisor ? await UnderUmlAsync(machine, hypervisor.OwnKernel, cancellationToken)
             : throw new VirtigoException(FailureKind.Usage, $"{machine.Name} cannot be booted by {hypervisor.Name}: {can.Reasons["disk boot"]}.",
                 "Boot it by qemu, which can.");
