@@ -68,12 +68,9 @@ public sealed class BootedCopy : IAsyncDisposable
     public async Task<string> ShellAsync(string command, CancellationToken cancellationToken) =>
         (await _machine.ExecuteAsync(command, s_patient, cancellationToken)).Output.TrimEnd();
 
-    /// <summary>Runs a shell command as a profile does.</summary>
-    public async Task<Virtigo.Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
-    {
-        await using var shell = new AgentShell(_agent, TimeProvider.System);
-        return await shell.ExecuteAsync(command, options, cancellationToken);
-    }
+    /// <summary>Runs a shell command.</summary>
+    public Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken) =>
+        _machine.ExecuteAsync(command, options, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

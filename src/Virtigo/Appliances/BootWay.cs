@@ -1,4 +1,5 @@
 using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Qemu;
 using Virtigo.Hypervisors.Uml;
 using Virtigo.Images;
 
@@ -25,7 +26,8 @@ internal sealed class BootWay
         HypervisorCapabilities can = hypervisor.Capabilities;
         if (can.DiskBoot)
         {
-            return OfItsOwn;
+            // Accelerators are QEMU's.
+            return hypervisor.Engine == QemuHypervisor.KindName ? OfItsOwn : new BootWay(machine => machine with { Accelerator = Accelerator.Auto });
         }
 
         if (hypervisor is not UmlHypervisor || hypervisor.OwnKernel is not { } kernel)

@@ -52,11 +52,15 @@ internal sealed class UnixListener : IDisposable
     }
 
     /// <summary>Awaits the peer.</summary>
-    public async Task<Stream> AcceptAsync(CancellationToken cancellationToken)
+    public async Task<Stream> AcceptAsync(CancellationToken cancellationToken) =>
+        new NetworkStream(await AcceptSocketAsync(cancellationToken), ownsSocket: true);
+
+    /// <summary>Awaits the peer.</summary>
+    public async Task<Socket> AcceptSocketAsync(CancellationToken cancellationToken)
     {
         Socket peer = await _socket.AcceptAsync(cancellationToken);
         Dispose();
-        return new NetworkStream(peer, ownsSocket: true);
+        return peer;
     }
 
     /// <summary>Ends listening and removes the socket's file.</summary>

@@ -25,9 +25,6 @@ public abstract class HypervisorConformance(KernelFixture fixture)
     /// <summary>What it says of a hypervisor that was killed by signal 9, as far as it can know.</summary>
     protected virtual string DeathWords => "signal 9";
 
-    /// <summary>Why guests of this kind have no agent's channel although others of the hypervisor have; null when they have.</summary>
-    protected virtual string? AgentGap => null;
-
     /// <summary>Whether a card tells the guest how large its packets may be.</summary>
     protected virtual bool TellsMtu => true;
 
@@ -102,7 +99,6 @@ public abstract class HypervisorConformance(KernelFixture fixture)
     public async Task The_agents_channel_carries_bytes_both_ways()
     {
         Require("agent");
-        Assert.SkipWhen(AgentGap is not null, AgentGap ?? "");
         await using TinyGuest guest = await StartAsync(await ConfigAsync("agent") with { AgentChannel = true });
         await guest.RunAsync($"exec 3<>{Devices.Agent}; stty raw -echo <&3 2>/dev/null; (while read line <&3; do echo \"[$line]\" >&3; done) &");
         Stream agent = guest.Guest.Agent!;

@@ -5,6 +5,7 @@ using Virtigo.GuestTests.Xen;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Xen;
+using Virtigo.Machines;
 using Xunit;
 
 namespace Virtigo.GuestTests.Hypervisors;
@@ -19,13 +20,15 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
 
     protected override IHypervisor Hypervisor { get; } = new XenHypervisor(fixture.Paths, kind);
 
-    protected override (string Disk, string SecondDisk, string Nic, string Agent) Devices => ("/dev/xvda", "/dev/xvdb", "eth0", XlConfig.AgentDevice);
+    protected override (string Disk, string SecondDisk, string Nic, string Agent) Devices => IsMachine
+        ? ("/dev/vda", "/dev/vdb", "eth0", "/dev/$(ls /sys/class/virtio-ports)")
+        : ("/dev/xvda", "/dev/xvdb", "eth0", XlConfig.AgentDevice);
 
-    protected override bool TellsMtu => false;
+    protected override bool TellsMtu => IsMachine;
 
-    protected override string? AgentGap => kind == XenDomainKind.Pvh ? "PVH guests have no channel for their agent" : null;
+    private bool IsMachine => kind == XenDomainKind.Hvm;
 
-    private static XenGround Ground => XenGround.Found ?? throw new InvalidOperationException("No ground is given.");
+    private protected static XenGround Ground => XenGround.Found ?? throw new InvalidOperationException("No ground is given.");
 
     [Fact]
     public async Task A_dom0_is_usable_and_a_probe_says_how_guests_run_and_how_fast()
@@ -37,9 +40,9 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         Assert.Null(presence.Reason);
         Assert.Matches(@"\AXen 4\.[0-9]+", presence.Version);
         Assert.Equal(Accelerator.Xen, report.Accelerator);
-        Assert.Contains(kind == XenDomainKind.Pvh ? "PVH" : "PV", report.Announcement, StringComparison.Ordinal);
+        Assert.Contains($"({kind.ToString().ToUpperInvariant()})", report.Announcement, StringComparison.Ordinal);
         Assert.InRange(report.Speed.ProbeTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(100));
-        Assert.True((await Hypervisor.ProbeAsync(Ground.Kernel, Token)).FromCache);
+        Assert.True((await new XenHypervisor(Fixture.Paths, kind).ProbeAsync(Ground.Kernel, Token)).FromCache);
     }
 
     [Fact]
@@ -50,6 +53,12 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         await using TinyGuest guest = await StartAsync(config with { Kernel = config.Kernel! with { CommandLine = $"{config.Kernel.CommandLine} {words}" } });
 
         Assert.Contains(words + "\n", await guest.RunAsync("cat /proc/cmdline"), StringComparison.Ordinal);
+        if (IsMachine)
+        {
+            // Its QEMU loads the kernel, and is told by arguments.
+            return;
+        }
+
         Assert.DoesNotContain("f\\g", await Tool.RunAsync("ps", ["-e", "-o", "args"], Token), StringComparison.Ordinal);
     }
 
@@ -76,9 +85,10 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
             Disks = [new GuestDisk(disk, DiskFormat.Qcow2), new GuestDisk(disc, DiskFormat.Raw) { ReadOnly = true, IsDisc = true }],
         });
 
-        Assert.Contains("1048576", await guest.RunAsync("cat /sys/class/block/xvda/size | { read n; echo $((n * 512)); }"), StringComparison.Ordinal);
-        Assert.Contains("in it", await guest.RunAsync("echo 'in it' >/dev/xvda; sync; head -n 1 /dev/xvda"), StringComparison.Ordinal);
-        Assert.Contains("a disc", await guest.RunAsync("head -c 6 /dev/xvdb; echo"), StringComparison.Ordinal);
+        string name = Path.GetFileName(Devices.Disk);
+        Assert.Contains("1048576", await guest.RunAsync($"cat /sys/class/block/{name}/size | {{ read n; echo $((n * 512)); }}"), StringComparison.Ordinal);
+        Assert.Contains("in it", await guest.RunAsync($"echo 'in it' >{Devices.Disk}; sync; head -n 1 {Devices.Disk}"), StringComparison.Ordinal);
+        Assert.Contains("a disc", await guest.RunAsync($"head -c 6 {(IsMachine ? "/dev/sr0" : Devices.SecondDisk)}; echo"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -172,21 +182,22 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
 
     protected override async Task<KernelBoot> BootAsync()
     {
-        string initrd = Fixture.At("xen-initrd");
+        string initrd = Fixture.At(IsMachine ? "xen-machine-initrd" : "xen-initrd");
+        string console = IsMachine ? "ttyS0" : "hvc0";
         if (!File.Exists(initrd))
         {
             var modules = new List<(string, byte[])>();
-            foreach (string path in Ground.Modules)
+            foreach (string path in IsMachine ? Ground.MachineModules : Ground.OwnModules)
             {
                 modules.Add((Path.GetFileName(path), await File.ReadAllBytesAsync(path, Token)));
             }
 
-            // A disk is there a moment after its driver.
-            await TinyGuest.WriteInitrdAsync(initrd, await Fixture.BusyboxAsync(), modules, "hvc0",
+            // A disk of Xen's is there a moment after its driver.
+            await TinyGuest.WriteInitrdAsync(initrd, await Fixture.BusyboxAsync(), modules, console,
                 "for each in /sys/bus/xen/devices/vbd-*; do n=0; while [ -e $each ] && [ ! -e $each/block ] && [ $n -lt 100 ]; do usleep 50000; n=$((n + 1)); done; done");
         }
 
-        return new KernelBoot(Fixture.Kernel, initrd, "console=hvc0 panic=-1");
+        return new KernelBoot(Fixture.Kernel, initrd, $"console={console} panic=-1");
     }
 
     private async Task ExpectDom0Async()
@@ -230,3 +241,39 @@ public sealed class XenPvGuestTests(KernelFixture fixture) : XenGuestTests(fixtu
 /// <summary>Guests that the processor virtualises.</summary>
 [Collection(KernelGuests.Name)]
 public sealed class XenPvhGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Pvh);
+
+/// <summary>Guests that are whole PCs.</summary>
+[Collection(KernelGuests.Name)]
+public sealed class XenHvmGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Hvm)
+{
+    [Fact]
+    public async Task An_installed_system_boots_by_the_boot_loader_on_its_disk_and_answers_by_its_agent()
+    {
+        GuestConfig config = await ConfigAsync("installed");
+        string log = Fixture.At("xen-installed.log");
+        try
+        {
+            BootReport report = await new BootTest(Hypervisor, TimeProvider.System).RunAsync(
+                config with { Kernel = null, MemoryMiB = 512, AgentChannel = true, Disks = [new GuestDisk(Ground.Installed, DiskFormat.Qcow2)], Serials = [new GuestSerial("console") { LogFile = log }] },
+                new HostSpeed(TimeSpan.FromSeconds(30)), null, Token);
+
+            Assert.Contains(report.Packages, package => package.Name == "grub-pc");
+        }
+        catch (VirtigoException failure)
+        {
+            Assert.Fail($"{failure.Message}\n{await File.ReadAllTextAsync(log, Token)}");
+        }
+    }
+
+    [Fact]
+    public async Task A_second_serial_port_is_another()
+    {
+        await using TinyGuest guest = await StartAsync(await ConfigAsync("ports") with { Serials = [new GuestSerial("console"), new GuestSerial("log")] });
+        await using Stream second = guest.Guest.OpenSerial("log");
+        await guest.RunAsync("echo on-the-second >/dev/ttyS1");
+        byte[] said = new byte["on-the-second".Length];
+        await second.ReadExactlyAsync(said, Token);
+
+        Assert.Equal("on-the-second", Encoding.ASCII.GetString(said));
+    }
+}

@@ -22,6 +22,14 @@ public sealed class XenGround
     /// <summary>A disk of 1 MiB in qcow2, empty.</summary>
     public string Qcow2 => Path.Combine(_folder, "empty.qcow2");
 
-    /// <summary>The kernel's modules for disks and network cards, unpacked.</summary>
-    public IEnumerable<string> Modules => ((string[])["xen-blkfront.ko", "xen-netfront.ko"]).Select(name => Path.Combine(_folder, name));
+    /// <summary>A disk in qcow2 over that of an installed system.</summary>
+    public string Installed => Path.Combine(_folder, "installed.qcow2");
+
+    /// <summary>The kernel's modules for Xen's own devices, unpacked, in the order in which they are loaded.</summary>
+    public IEnumerable<string> OwnModules => Listed("own-modules");
+
+    /// <summary>Those for the devices of a PC of QEMU's.</summary>
+    public IEnumerable<string> MachineModules => Listed("machine-modules");
+
+    private IEnumerable<string> Listed(string list) => File.ReadLines(Path.Combine(_folder, list)).Select(name => Path.Combine(_folder, name));
 }

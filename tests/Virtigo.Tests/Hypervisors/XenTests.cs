@@ -55,6 +55,53 @@ public sealed class XenTests : IDisposable
     }
 
     [Fact]
+    public void A_whole_PC_has_the_devices_that_guests_of_QEMU_have_and_no_scripts()
+    {
+        GuestConfig config = Config() with
+        {
+            Kernel = null,
+            Disks = [new GuestDisk("/a \"b,c.qcow2", DiskFormat.Qcow2) { Serial = "s" }],
+            Nics = [new GuestNic("/n", "52:54:00:00:00:01") { Mtu = 1400 }],
+            Serials = [new GuestSerial("console"), new GuestSerial("log")],
+            AgentChannel = true,
+            StreamChannel = true,
+        };
+
+        Assert.Equal("""
+            name = "virtigo-g-1"
+            type = "hvm"
+            memory = 64
+            maxmem = 64
+            vcpus = 1
+            on_poweroff = "preserve"
+            on_reboot = "preserve"
+            on_crash = "preserve"
+            on_watchdog = "preserve"
+            on_soft_reset = "preserve"
+            bios = "seabios"
+            xen_platform_pci = 0
+            vga = "none"
+            vnc = 0
+            usb = 0
+            device_model_args_hvm = [ "-drive", "if=none,id=disk0,node-name=node0,file=/a \"b,,c.qcow2,format=qcow2,cache=writeback,discard=unmap,detect-zeroes=unmap", "-device", "virtio-blk-pci,id=vdisk0,drive=disk0,addr=0x2,bootindex=1,serial=s", "-netdev", "stream,id=net0,server=off,addr.type=unix,addr.path=/n", "-device", "virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,host_mtu=1400,addr=0x3,romfile=", "-chardev", "socket,id=serial-console,server=off,path=/w/serial-console.sock", "-serial", "chardev:serial-console", "-chardev", "socket,id=serial-log,server=off,path=/w/serial-log.sock", "-serial", "chardev:serial-log", "-device", "virtio-serial-pci", "-chardev", "socket,id=agent,server=off,path=/w/agent.sock", "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0", "-chardev", "socket,id=channel,server=off,path=/w/channel.sock", "-device", "virtserialport,chardev=channel,name=io.virtigo.stream", "-device", "virtio-rng-pci" ]
+
+            """.ReplaceLineEndings("\n"), XlConfig.Build(config, XenDomainKind.Hvm, "virtigo-g-1"));
+        Assert.Empty(XlConfig.Links(config with { Disks = [] }));
+    }
+
+    [Fact]
+    public void Only_a_whole_PC_boots_from_a_disk_and_has_more_than_a_console()
+    {
+        Assert.All((XenDomainKind[])[XenDomainKind.Auto, XenDomainKind.Pv, XenDomainKind.Pvh], kind => Assert.Equal((false, false, 1),
+            (XenAbilities.Of(kind).DiskBoot, XenAbilities.Of(kind).StreamChannel, XenAbilities.Of(kind).MaxSerials)));
+        Assert.Equal((true, true, 4), (XenAbilities.Of(XenDomainKind.Hvm).DiskBoot, XenAbilities.Of(XenDomainKind.Hvm).StreamChannel, XenAbilities.Of(XenDomainKind.Hvm).MaxSerials));
+        foreach (XenDomainKind kind in Enum.GetValues<XenDomainKind>())
+        {
+            Assert.All(HypervisorFeature.All.Where(feature => !feature.IsIn(XenAbilities.Of(kind))), feature => Assert.Contains(feature.Name, XenAbilities.Of(kind).Reasons));
+        }
+    }
+
+    [Fact]
     public void A_quoted_text_ends_where_it_is_meant_to()
     {
         Gen.Char[' ', '~'].Array[0, 40].Select(each => new string(each)).Sample(text =>
@@ -114,7 +161,8 @@ public sealed class XenTests : IDisposable
     public void What_it_cannot_do_is_refused_with_what_is_expected()
     {
         GuestConfig good = Config();
-        XenConfigCheck.Check(good);
+        XenConfigCheck.Check(good, XenDomainKind.Pvh);
+        XenConfigCheck.Check(good with { Kernel = null, Disks = [new GuestDisk("/d", DiskFormat.Raw) { Serial = "s" }] }, XenDomainKind.Hvm);
         GuestConfig[] bad =
         [
             good with { Accelerator = Accelerator.Kvm }, good with { CpuModel = "host" }, good with { WorkDirectory = "/w,x" }, good with { WorkDirectory = "/w\"" },
@@ -122,7 +170,7 @@ public sealed class XenTests : IDisposable
             good with { Kernel = good.Kernel! with { CommandLine = "a\nb" } }, good with { Kernel = good.Kernel! with { CommandLine = new string('a', 2048) } },
         ];
 
-        Assert.All(bad, config => Assert.NotEqual(FailureKind.Internal, Assert.Throws<VirtigoException>(() => XenConfigCheck.Check(config)).Kind));
+        Assert.All(bad, config => Assert.NotEqual(FailureKind.Internal, Assert.Throws<VirtigoException>(() => XenConfigCheck.Check(config, XenDomainKind.Pvh)).Kind));
     }
 
     [Theory]

@@ -46,9 +46,7 @@ internal static class LibvirtDomain
     public static IEnumerable<string> Sockets(GuestConfig config) =>
     [
         LifeSocket(config),
-        .. config.Serials.Select(serial => QemuCommandLine.SerialSocket(config, serial)),
-        .. config.AgentChannel ? [QemuCommandLine.AgentSocket(config)] : Array.Empty<string>(),
-        .. config.StreamChannel ? [QemuCommandLine.ChannelSocket(config)] : Array.Empty<string>(),
+        .. QemuCommandLine.DeviceSockets(config),
     ];
 
     /// <summary>The definition of a guest's domain.</summary>

@@ -74,10 +74,7 @@ internal static class QemuCommandLine
         .. Machine(config, accelerator),
         .. firmware is null ? [] : Uefi(config, firmware),
         .. Kernel(config.Kernel),
-        .. config.Disks.SelectMany(Disk),
-        .. config.Nics.SelectMany(Nic),
-        .. config.Serials.SelectMany(serial => Serial(config, serial)),
-        .. Channels(config),
+        .. Devices(config),
         "-chardev", Connect("qmp", QmpSocket(config)), "-mon", "chardev=qmp,mode=control",
         "-device", "virtio-rng-pci",
         "-device", "pvpanic-pci",
@@ -99,6 +96,25 @@ internal static class QemuCommandLine
             UnixListener.CheckLength(SerialSocket(config, serial));
         }
     }
+
+    /// <summary>The arguments for a guest's disks, cards, serial ports and channels.</summary>
+    /// <param name="config">The guest, already checked.</param>
+    public static IReadOnlyList<string> Devices(GuestConfig config) =>
+    [
+        .. config.Disks.SelectMany(Disk),
+        .. config.Nics.SelectMany(Nic),
+        .. config.Serials.SelectMany(serial => Serial(config, serial)),
+        .. Channels(config),
+    ];
+
+    /// <summary>Where QEMU connects its devices: the serial ports, then the agent's channel, then the one for streams.</summary>
+    /// <param name="config">The guest.</param>
+    public static IReadOnlyList<string> DeviceSockets(GuestConfig config) =>
+    [
+        .. config.Serials.Select(serial => SerialSocket(config, serial)),
+        .. config.AgentChannel ? [AgentSocket(config)] : Array.Empty<string>(),
+        .. config.StreamChannel ? [ChannelSocket(config)] : Array.Empty<string>(),
+    ];
 
     private static string[] Machine(GuestConfig config, Accelerator accelerator) =>
     [

@@ -15,9 +15,7 @@ internal sealed record QemuLaunch(ChildProcess Child, QmpClient Qmp, IReadOnlyLi
         string[] sockets =
         [
             QemuCommandLine.QmpSocket(config),
-            .. config.Serials.Select(serial => QemuCommandLine.SerialSocket(config, serial)),
-            .. config.AgentChannel ? [QemuCommandLine.AgentSocket(config)] : Array.Empty<string>(),
-            .. config.StreamChannel ? [QemuCommandLine.ChannelSocket(config)] : Array.Empty<string>(),
+            .. QemuCommandLine.DeviceSockets(config),
         ];
         var listeners = new List<UnixListener>();
         var logs = new List<SerialLog?>();

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Virtigo.Host;
+using Virtigo.Hypervisors.Qemu;
 
 namespace Virtigo.Hypervisors.Xen;
 
@@ -16,9 +17,9 @@ internal sealed class XenDomain : IAsyncDisposable
     private readonly ByteTail _said = new(ChildProcess.TailLimit);
     private readonly TaskCompletionSource<int> _made = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<FramePump> _nics = [];
+    private readonly List<GuestBridge> _bridges = [];
     private readonly Task _reading;
     private GuestBridge? _console;
-    private GuestBridge? _agent;
     private bool _destroyed;
 
     private XenDomain(GuestConfig config, string name, ChildProcess child)
@@ -56,14 +57,14 @@ internal sealed class XenDomain : IAsyncDisposable
     /// <param name="config">The guest.</param>
     /// <param name="kind">How it is virtualised.</param>
     /// <param name="name">The domain's name.</param>
-    /// <param name="console">The socket to carry its console to, or null; not disposed.</param>
-    /// <param name="agent">The socket to carry its agent's channel to, or null; not disposed.</param>
+    /// <param name="lines">What its serial ports and channels are carried to; not disposed.</param>
     /// <param name="cancellationToken">Ends the making, and the domain.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it cannot be made; the hint is xl's command line.</exception>
-    public static async Task<XenDomain> MakeAsync(GuestConfig config, XenDomainKind kind, string name, Socket? console, Socket? agent, CancellationToken cancellationToken)
+    public static async Task<XenDomain> MakeAsync(GuestConfig config, XenDomainKind kind, string name, GuestLines lines, CancellationToken cancellationToken)
     {
         RemoveFiles(config);
         XenDomain? domain = null;
+        var listeners = new List<UnixListener>();
         try
         {
             foreach ((string link, string target) in XlConfig.Links(config))
@@ -71,11 +72,15 @@ internal sealed class XenDomain : IAsyncDisposable
                 File.CreateSymbolicLink(link, target);
             }
 
+            listeners.AddRange(kind == XenDomainKind.Hvm ? QemuCommandLine.DeviceSockets(config).Select(path => new UnixListener(path)) : []);
+
             // The command line of a kernel may hold a secret: it is in a file of ours, not in the list of processes.
             await WriteConfigAsync(config, XlConfig.Build(config, kind, name), cancellationToken);
             domain = new XenDomain(config, name, await ChildProcess.StartAsync(
                 new ChildCommand("sh", ["-c", "exec \"$@\" 2>&1", "sh", Xl.Program, "create", "-F", "-p", XlConfig.File(config)]) { PipeOutput = true }, cancellationToken));
-            await domain.ConnectAsync(console, agent, cancellationToken);
+            await domain.WithinLimitAsync(kind == XenDomainKind.Hvm
+                ? token => domain.ConnectMachineAsync(listeners, lines, token)
+                : token => domain.ConnectAsync(lines, token), cancellationToken);
             return domain;
         }
         catch
@@ -89,6 +94,7 @@ internal sealed class XenDomain : IAsyncDisposable
         }
         finally
         {
+            listeners.ForEach(listener => listener.Dispose());
             RemoveFiles(config);
         }
     }
@@ -135,56 +141,75 @@ internal sealed class XenDomain : IAsyncDisposable
         {
             await _child.DisposeAsync();
             await _reading;
-            await (_console?.DisposeAsync() ?? ValueTask.CompletedTask);
-            foreach (FramePump nic in _nics)
+            foreach (IAsyncDisposable connection in (IEnumerable<IAsyncDisposable>)[.. _bridges, .. _nics])
             {
-                await nic.DisposeAsync();
+                await connection.DisposeAsync();
             }
-
-            await (_agent?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
     }
 
-    private async Task ConnectAsync(Socket? console, Socket? agent, CancellationToken cancellationToken)
+    private async Task WithinLimitAsync(Func<CancellationToken, Task> connect, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(StartLimit, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            int domain = await _made.Task.WaitAsync(either.Token);
-            await using XenStore store = await XenStore.ConnectAsync(XenStore.DefaultSocket, either.Token);
-            string terminal = await store.AwaitAsync($"/local/domain/{Xl.Number(domain)}/console/tty", either.Token);
-            _console = console is null ? null : new GuestBridge(GuestBridge.OpenTerminal(Terminal(terminal)), console);
-            foreach ((int disk, _) in _config.Disks.Index().Where(disk => disk.Item.ReadOnly))
-            {
-                // Linux leaves a disc of a guest that is not PV to the drivers of emulated devices, and PVH guests have none.
-                await store.WriteAsync($"/local/domain/{Xl.Number(domain)}/device/vbd/{Xl.Number(XlConfig.DiskDevice(disk))}/device-type", "disk", either.Token);
-            }
-
-            for (int nic = 0; nic < _config.Nics.Count; nic++)
-            {
-                Socket network = await FramePump.ConnectAsync(_config.Nics[nic].Socket, either.Token);
-                try
-                {
-                    _nics.Add(new FramePump(network, await VifCard.PlugAsync(store, domain, nic, _config.Nics[nic].Mtu, either.Token), VifHeader.Instance));
-                }
-                catch
-                {
-                    network.Dispose();
-                    throw;
-                }
-            }
-
-            if (agent is not null)
-            {
-                Socket channel = await FramePump.ConnectAsync(XlConfig.AgentSocket(_config), either.Token);
-                _agent = GuestBridge.Over(channel, agent);
-            }
+            await connect(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw Failure($"it was not made within {StartLimit.TotalSeconds} s");
         }
+    }
+
+    /// <summary>Connects Xen's own devices, of a PV or PVH guest.</summary>
+    private async Task ConnectAsync(GuestLines lines, CancellationToken cancellationToken)
+    {
+        int domain = await _made.Task.WaitAsync(cancellationToken);
+        await using XenStore store = await XenStore.ConnectAsync(XenStore.DefaultSocket, cancellationToken);
+        string terminal = await store.AwaitAsync($"/local/domain/{Xl.Number(domain)}/console/tty", cancellationToken);
+        if (lines.Serials is [var console])
+        {
+            _console = new GuestBridge(GuestBridge.OpenTerminal(Terminal(terminal)), console.Theirs);
+            _bridges.Add(_console);
+        }
+
+        foreach ((int disk, _) in _config.Disks.Index().Where(disk => disk.Item.ReadOnly))
+        {
+            // Linux leaves a disc of a guest that is not PV to the drivers of emulated devices, and PVH guests have none.
+            await store.WriteAsync($"/local/domain/{Xl.Number(domain)}/device/vbd/{Xl.Number(XlConfig.DiskDevice(disk))}/device-type", "disk", cancellationToken);
+        }
+
+        for (int nic = 0; nic < _config.Nics.Count; nic++)
+        {
+            Socket network = await FramePump.ConnectAsync(_config.Nics[nic].Socket, cancellationToken);
+            try
+            {
+                _nics.Add(new FramePump(network, await VifCard.PlugAsync(store, domain, nic, _config.Nics[nic].Mtu, cancellationToken), VifHeader.Instance));
+            }
+            catch
+            {
+                network.Dispose();
+                throw;
+            }
+        }
+
+        if (lines.Agent is { } agent)
+        {
+            _bridges.Add(GuestBridge.Over(await FramePump.ConnectAsync(XlConfig.AgentSocket(_config), cancellationToken), agent.Theirs));
+        }
+    }
+
+    /// <summary>Takes the connections of an HVM guest's QEMU, which are all that it has.</summary>
+    private async Task ConnectMachineAsync(List<UnixListener> listeners, GuestLines lines, CancellationToken cancellationToken)
+    {
+        await _made.Task.WaitAsync(cancellationToken);
+        foreach ((UnixListener listener, GuestLines.Line line) in listeners.Zip(lines.All))
+        {
+            _bridges.Add(GuestBridge.Over(await listener.AcceptSocketAsync(cancellationToken), line.Theirs));
+        }
+
+        _console = lines.Serials.Count > 0 ? _bridges[0] : null;
     }
 
     /// <summary>A console's terminal is one of the host's, whatever XenStore says.</summary>

@@ -11,4 +11,7 @@ public enum XenDomainKind
 
     /// <summary>By the processor's virtualisation, with Xen's own devices and no emulated ones.</summary>
     Pvh,
+
+    /// <summary>By the processor's virtualisation, as a whole PC: with a BIOS, and the devices that guests of QEMU have, by a QEMU of Xen's.</summary>
+    Hvm,
 }

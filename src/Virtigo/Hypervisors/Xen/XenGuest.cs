@@ -1,6 +1,4 @@
-using System.Net.Sockets;
 using System.Security.Cryptography;
-using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Xen;
 
@@ -11,9 +9,8 @@ internal sealed class XenGuest : IGuest
     private readonly XenDomainKind _kind;
     private readonly string _name;
     private readonly DomainGuard _guard;
-    private readonly Line? _console;
-    private readonly Line? _agent;
-    private readonly SerialPort? _serial;
+    private readonly GuestLines _lines;
+    private readonly IReadOnlyList<SerialPort> _serials;
     private readonly SemaphoreSlim _turn = new(1);
     private XenDomain _domain;
     private bool _isPaused;
@@ -21,10 +18,10 @@ internal sealed class XenGuest : IGuest
     private volatile bool _killed;
     private int _disposals;
 
-    private XenGuest(GuestConfig config, XenDomainKind kind, string name, DomainGuard guard, Line? console, Line? agent, SerialLog? log, XenDomain domain)
+    private XenGuest(GuestConfig config, XenDomainKind kind, string name, DomainGuard guard, GuestLines lines, List<SerialLog?> logs, XenDomain domain)
     {
-        (_config, _kind, _name, _guard, _console, _agent, _domain, _isPaused) = (config, kind, name, guard, console, agent, domain, true);
-        _serial = console is null ? null : new SerialPort(config.Serials[0].Name, console.Ours, log);
+        (_config, _kind, _name, _guard, _lines, _domain, _isPaused) = (config, kind, name, guard, lines, domain, true);
+        _serials = [.. config.Serials.Select((serial, i) => new SerialPort(serial.Name, lines.Serials[i].Ours, logs[i]))];
         Exited = WatchAsync();
     }
 
@@ -35,10 +32,10 @@ internal sealed class XenGuest : IGuest
     public Task<GuestExit> Exited { get; }
 
     /// <inheritdoc/>
-    public Stream? Agent => _agent?.Ours;
+    public Stream? Agent => _lines.Agent?.Ours;
 
     /// <inheritdoc/>
-    public Stream? Channel => null;
+    public Stream? Channel => _lines.Channel?.Ours;
 
     /// <summary>Starts a guest; unless it is to stay paused, it runs when this returns.</summary>
     /// <param name="config">The guest.</param>
@@ -46,27 +43,27 @@ internal sealed class XenGuest : IGuest
     /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<XenGuest> StartAsync(GuestConfig config, XenDomainKind kind, CancellationToken cancellationToken)
     {
-
         // Domains of a host have different names, whatever the guests of different environments are called.
         string name = $"virtigo-{config.Name}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
-        SerialLog? log = config.Serials is [{ } serial] ? SerialLog.Open(serial) : null;
-        Line? console = null;
-        Line? agent = null;
+        var logs = new List<SerialLog?>();
+        GuestLines? lines = null;
         DomainGuard? guard = null;
         XenGuest guest;
         try
         {
-            console = config.Serials.Count > 0 ? new Line() : null;
-            agent = config.AgentChannel ? new Line() : null;
+            logs.AddRange(config.Serials.Select(SerialLog.Open));
+            lines = new GuestLines(config);
             guard = await DomainGuard.StartAsync(name, cancellationToken);
-            guest = new XenGuest(config, kind, name, guard, console, agent, log,
-                await XenDomain.MakeAsync(config, kind, name, console?.Theirs, agent?.Theirs, cancellationToken));
+            guest = new XenGuest(config, kind, name, guard, lines, logs, await XenDomain.MakeAsync(config, kind, name, lines, cancellationToken));
         }
         catch
         {
-            console?.Dispose();
-            agent?.Dispose();
-            await (log?.DisposeAsync() ?? ValueTask.CompletedTask);
+            lines?.Dispose();
+            foreach (SerialLog? log in logs)
+            {
+                await (log?.DisposeAsync() ?? ValueTask.CompletedTask);
+            }
+
             await (guard?.DisposeAsync() ?? ValueTask.CompletedTask);
             throw;
         }
@@ -92,7 +89,7 @@ internal sealed class XenGuest : IGuest
 
     /// <inheritdoc/>
     public Task PowerButtonAsync(CancellationToken cancellationToken) =>
-        CommandAsync("The power button cannot be pressed", domain => ["shutdown", Xl.Number(domain)], cancellationToken);
+        CommandAsync("The power button cannot be pressed", domain => _kind == XenDomainKind.Hvm ? ["shutdown", "-F", Xl.Number(domain)] : ["shutdown", Xl.Number(domain)], cancellationToken);
 
     /// <inheritdoc/>
     public async Task ResetAsync(CancellationToken cancellationToken)
@@ -165,15 +162,19 @@ internal sealed class XenGuest : IGuest
         }
 
         await KillAsync(CancellationToken.None);
-        await (_serial?.DisposeAsync() ?? ValueTask.CompletedTask);
-        _agent?.Dispose();
-        _console?.Dispose();
+        foreach (SerialPort serial in _serials)
+        {
+            await serial.DisposeAsync();
+        }
+
+        _lines.Dispose();
         _turn.Dispose();
     }
 
-    private SerialPort Port(string name) => _serial?.Name == name ? _serial : throw new ArgumentException($"The guest has no serial port '{name}'.", nameof(name));
+    private SerialPort Port(string name) => _serials.FirstOrDefault(port => port.Name == name)
+        ?? throw new ArgumentException($"The guest has no serial port '{name}'.", nameof(name));
 
-    private VirtigoException Cannot(string feature) => HypervisorFeature.Of(feature).Refusal(XenHypervisor.KindName, XenHypervisor.Abilities, _config.Name);
+    private VirtigoException Cannot(string feature) => HypervisorFeature.Of(feature).Refusal(XenHypervisor.KindName, XenAbilities.Of(_kind), _config.Name);
 
     private void ExpectAlive(string problem)
     {
@@ -265,7 +266,7 @@ internal sealed class XenGuest : IGuest
     {
         try
         {
-            _domain = await XenDomain.MakeAsync(_config, _kind, _name, _console?.Theirs, _agent?.Theirs, CancellationToken.None);
+            _domain = await XenDomain.MakeAsync(_config, _kind, _name, _lines, CancellationToken.None);
             await Xl.CommandAsync("The guest does not begin again", ["unpause", Xl.Number(_domain.Number)], CancellationToken.None);
             _isPaused = false;
             return null;
@@ -279,32 +280,12 @@ internal sealed class XenGuest : IGuest
 
     private async Task<GuestExit> ConcludeAsync(DomainEnd? end, int code, string? trouble)
     {
-        _console?.Theirs.Dispose();
-        _agent?.Theirs.Dispose();
-        await (_serial?.DrainAsync() ?? Task.CompletedTask);
+        _lines.HangUp();
+        await Task.WhenAll(_serials.Select(port => port.DrainAsync()));
         await _guard.DisposeAsync();
         string said = _domain.Said;
-        GuestExit exit = XenExit.Conclude(_killed, end, code, said, _serial is null ? null : PanicWords.In(_serial.Remembered()), _domain.Child.Command.ToString());
+        string? panic = _serials.Select(port => PanicWords.In(port.Remembered())).FirstOrDefault(line => line is not null);
+        GuestExit exit = XenExit.Conclude(_killed, end, code, said, panic, _domain.Child.Command.ToString());
         return trouble is null ? exit : exit with { Reason = GuestExitReason.HypervisorDied, Detail = trouble };
-    }
-
-    /// <summary>What outlasts a guest's domains: its user's end, and the one that a domain's is carried to.</summary>
-    private sealed class Line : IDisposable
-    {
-        public Line()
-        {
-            (Socket ours, Theirs) = LocalSockets.StreamPair();
-            Ours = new NetworkStream(ours, ownsSocket: true);
-        }
-
-        public NetworkStream Ours { get; }
-
-        public Socket Theirs { get; }
-
-        public void Dispose()
-        {
-            Ours.Dispose();
-            Theirs.Dispose();
-        }
     }
 }

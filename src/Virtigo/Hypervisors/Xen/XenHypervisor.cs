@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Xen;
@@ -16,35 +18,7 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
     public string Name => KindName;
 
     /// <inheritdoc/>
-    public HypervisorCapabilities Capabilities => Abilities;
-
-    internal static HypervisorCapabilities Abilities { get; } = new()
-    {
-        MaxSerials = 1,
-        MaxDisks = XlConfig.MaxDisks,
-        MaxNics = XlConfig.MaxNics,
-        KernelBoot = true,
-        Qcow2 = true,
-        Discs = true,
-        AgentChannel = true,
-        PowerButton = true,
-        Reset = true,
-        Pause = true,
-        SysRq = true,
-        Isolation = true,
-        Reasons = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["disk boot"] = "its guests are PV or PVH, which have no firmware",
-            ["uefi"] = "its guests are PV or PVH, which have no firmware",
-            ["streams"] = "they are looked for on virtio, which its guests do not have",
-            ["fork"] = "a domain's state can be restored once, in one domain",
-            ["generation id"] = "its guests are PV or PVH, which have no firmware to tell them",
-            ["credentials"] = "its guests are PV or PVH, which have no firmware to carry them; the kernel's command line can",
-            ["disk faults"] = "its disks are served by a QEMU of xl's, with nothing between",
-            ["keys"] = "it has no keyboard; its console is Xen's",
-            ["screen"] = "it has no graphics card; its console is Xen's",
-        },
-    };
+    public HypervisorCapabilities Capabilities => XenAbilities.Of(kind);
 
     /// <inheritdoc/>
     public async Task<string> VersionAsync(CancellationToken cancellationToken) =>
@@ -71,9 +45,15 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
         try
         {
             string version = await VersionAsync(cancellationToken);
-            return kind == XenDomainKind.Pvh && !Xl.HasPvh(await InfoAsync(cancellationToken))
-                ? new HypervisorPresence(version, "the processor does not help Xen with PVH guests (virt_caps of 'xl info' has no hap)", "use PV guests")
-                : new HypervisorPresence(version, null, null);
+            string info = await InfoAsync(cancellationToken);
+            return kind switch
+            {
+                XenDomainKind.Pvh when !Xl.HasPvh(info) =>
+                    new HypervisorPresence(version, "the processor does not help Xen with PVH guests (virt_caps of 'xl info' has no hap)", "use PV guests"),
+                XenDomainKind.Hvm when !Xl.HasHvm(info) =>
+                    new HypervisorPresence(version, "the processor does not help Xen with HVM guests (virt_caps of 'xl info' has no hvm)", "use PV guests"),
+                _ => new HypervisorPresence(version, null, null),
+            };
         }
         catch (VirtigoException error)
         {
@@ -84,27 +64,14 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
     /// <inheritdoc/>
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken)
     {
-        if (_report is { } known)
-        {
-            return known with { FromCache = true };
-        }
-
-        var config = new GuestConfig
-        {
-            Name = "probe",
-            WorkDirectory = "",
-            MemoryMiB = 192,
-            Kernel = new KernelBoot(kernelPath, null, "console=hvc0 panic=-1"),
-            Serials = [new GuestSerial("console")],
-        };
-        (_, TimeSpan time) = await PanicProbe.RunAsync(KindName, config, paths, StartAsync, cancellationToken);
-        return _report = new AcceleratorReport(Accelerator.Xen,
-            await KindAsync(cancellationToken) == XenDomainKind.Pvh ? "the processor helps it (PVH)" : "without help of the processor (PV)",
-            null, new HostSpeed(time), FromCache: false);
+        string info = await InfoAsync(cancellationToken);
+        XenDomainKind taken = kind == XenDomainKind.Auto ? Best(info) : kind;
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{await VersionAsync(cancellationToken)}\n{taken}\n{kernelPath}")));
+        return _report = await new ProbeMemory(paths, KindName).RecallAsync(key, token => RunProbeAsync(taken, kernelPath, token), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public AcceleratorReport? Remembered() => _report;
+    public AcceleratorReport? Remembered() => _report ??= new ProbeMemory(paths, KindName).Newest();
 
     /// <inheritdoc/>
     public string? OwnKernel => null;
@@ -113,14 +80,10 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
-        GuestConfigCheck.Check(KindName, Abilities, config);
-        XenConfigCheck.Check(config);
-        if (config.AgentChannel && kind == XenDomainKind.Pvh)
-        {
-            throw new VirtigoException(FailureKind.Usage, $"Guest {config.Name} cannot be started: a PVH guest of xen has no channel for its agent.", "Run it as PV, or as auto.");
-        }
-
-        return await XenGuest.StartAsync(config, config.AgentChannel ? XenDomainKind.Pv : await KindAsync(cancellationToken), cancellationToken);
+        GuestConfigCheck.Check(KindName, Capabilities, config);
+        XenDomainKind taken = kind == XenDomainKind.Auto ? Best(await InfoAsync(cancellationToken)) : kind;
+        XenConfigCheck.Check(config, taken);
+        return await XenGuest.StartAsync(config, taken, cancellationToken);
     }
 
     /// <summary>Whether a domain that can do this makes others.</summary>
@@ -128,9 +91,26 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
     internal static bool IsControlDomain(string capabilities) =>
         capabilities.Split([',', ' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Contains("control_d");
 
-    private async Task<XenDomainKind> KindAsync(CancellationToken cancellationToken) => kind != XenDomainKind.Auto ? kind
-        : Xl.HasPvh(await InfoAsync(cancellationToken)) ? XenDomainKind.Pvh
-        : XenDomainKind.Pv;
+    private static XenDomainKind Best(string info) => Xl.HasPvh(info) ? XenDomainKind.Pvh : XenDomainKind.Pv;
+
+    private async Task<AcceleratorReport> RunProbeAsync(XenDomainKind taken, string kernelPath, CancellationToken cancellationToken)
+    {
+        var config = new GuestConfig
+        {
+            Name = "probe",
+            WorkDirectory = "",
+            MemoryMiB = 192,
+            Kernel = new KernelBoot(kernelPath, null, $"console={(taken == XenDomainKind.Hvm ? "ttyS0" : "hvc0")} panic=-1"),
+            Serials = [new GuestSerial("console")],
+        };
+        (_, TimeSpan time) = await PanicProbe.RunAsync(KindName, config, paths, StartAsync, cancellationToken);
+        return new AcceleratorReport(Accelerator.Xen, taken switch
+        {
+            XenDomainKind.Pv => "without help of the processor (PV)",
+            XenDomainKind.Pvh => "the processor helps it (PVH)",
+            _ => "the processor helps it, and a QEMU of its has their devices (HVM)",
+        }, null, new HostSpeed(time), FromCache: false);
+    }
 
     private async Task<string> InfoAsync(CancellationToken cancellationToken) => _info ??= await Tool.RunAsync(Xl.Program, ["info"], cancellationToken);
 }

@@ -30,9 +30,15 @@ internal static class Xl
     /// <param name="info">What <c>xl info</c> says.</param>
     public static bool HasPvh(string info)
     {
-        string[] words = (Info(info, "virt_caps") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] words = Help(info);
         return words.Contains("hvm") && (words.Contains("hap") || words.Contains("shadow"));
     }
+
+    /// <summary>Whether Xen can run HVM guests here, by the same line.</summary>
+    /// <param name="info">What <c>xl info</c> says.</param>
+    public static bool HasHvm(string info) => Help(info).Contains("hvm");
+
+    private static string[] Help(string info) => (Info(info, "virt_caps") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Gives a command about a domain.</summary>
     /// <param name="problem">What it means that this fails, for a message.</param>

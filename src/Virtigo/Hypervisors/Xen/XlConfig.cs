@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Virtigo.Hypervisors.Qemu;
 
 namespace Virtigo.Hypervisors.Xen;
 
@@ -40,8 +41,12 @@ internal static class XlConfig
     /// <summary>The links for a guest's files.</summary>
     public static IEnumerable<(string Link, string Target)> Links(GuestConfig config)
     {
-        yield return (KernelLink(config), config.Kernel!.KernelPath);
-        if (config.Kernel.InitrdPath is { } initrd)
+        if (config.Kernel is { } kernel)
+        {
+            yield return (KernelLink(config), kernel.KernelPath);
+        }
+
+        if (config.Kernel?.InitrdPath is { } initrd)
         {
             yield return (InitrdLink(config), initrd);
         }
@@ -60,22 +65,31 @@ internal static class XlConfig
     {
         var text = new StringBuilder();
         Set("name", Quote(domain));
-        Set("type", Quote(kind == XenDomainKind.Pv ? "pv" : "pvh"));
+        Set("type", Quote(kind switch { XenDomainKind.Pv => "pv", XenDomainKind.Pvh => "pvh", _ => "hvm" }));
         Set("memory", Invariant($"{config.MemoryMiB}"));
         Set("maxmem", Invariant($"{config.MemoryMiB}"));
         Set("vcpus", Invariant($"{config.Cpus}"));
-        Set("kernel", Quote(KernelLink(config)));
-        if (config.Kernel!.InitrdPath is not null)
+        if (config.Kernel is { } boot)
         {
-            Set("ramdisk", Quote(InitrdLink(config)));
-        }
+            Set("kernel", Quote(KernelLink(config)));
+            if (boot.InitrdPath is not null)
+            {
+                Set("ramdisk", Quote(InitrdLink(config)));
+            }
 
-        Set("cmdline", Quote(config.Kernel.CommandLine));
+            Set("cmdline", Quote(boot.CommandLine));
+        }
 
         // Its console still has its last words when it has ended; they are read before the domain is destroyed.
         foreach (string end in (string[])["poweroff", "reboot", "crash", "watchdog", "soft_reset"])
         {
             Set("on_" + end, Quote("preserve"));
+        }
+
+        if (kind == XenDomainKind.Hvm)
+        {
+            SetMachine();
+            return text.ToString();
         }
 
         Set("disk", List(config.Disks.Select((disk, i) => Disk(config, disk, i))));
@@ -88,6 +102,18 @@ internal static class XlConfig
         }
 
         return text.ToString();
+
+        // The machine is the one that QEMU's guests have, with every device in the same place. Xen's own device, in the place of the first disk, would
+        // have the guest's kernel unplug disks and cards for Xen's, and its cards be taken over by scripts of the toolstack's.
+        void SetMachine()
+        {
+            Set("bios", Quote("seabios"));
+            Set("xen_platform_pci", "0");
+            Set("vga", Quote("none"));
+            Set("vnc", "0");
+            Set("usb", "0");
+            Set("device_model_args_hvm", List([.. QemuCommandLine.Devices(config), "-device", "virtio-rng-pci"]));
+        }
 
         void Set(string key, string value) => text.Append(key).Append(" = ").Append(value).Append('\n');
     }
