@@ -41,19 +41,19 @@ public sealed class XenBed : IAsyncDisposable
     /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
     public static async Task<XenBed> StartAsync(Lab lab)
     {
-        StoredImage image = await BuildAsync(lab);
+        // The installed one first: the bed's own is then a layer above it.
         StoredImage installed = await lab.Golden;
-        IDisposable place = await lab.PlaceAsync();
+        StoredImage image = await BuildAsync(lab);
+        AcceleratorReport accelerator = await new QemuHypervisor(lab.Paths).ProbeAsync((await lab.Installer).KernelPath, Cancel);
         var sockets = SocketFolder.Create(lab.Paths);
         var work = WorkFolder.Create(lab.Paths, "xen");
         string overlay = Path.Combine(work.Path, "overlay.qcow2");
         await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
-        var hypervisor = new QemuHypervisor(lab.Paths);
-        var bed = new XenBed(place, sockets, work, new Machine(new MachineConfig
+        var bed = new XenBed(await lab.PlaceAsync(), sockets, work, new Machine(new MachineConfig
         {
             Name = "dom0",
-            Hypervisor = hypervisor,
-            Speed = (await hypervisor.ProbeAsync((await lab.Installer).KernelPath, Cancel)).Speed,
+            Hypervisor = new QemuHypervisor(lab.Paths),
+            Speed = accelerator.Speed,
             Guest = new GuestConfig
             {
                 Name = "dom0",

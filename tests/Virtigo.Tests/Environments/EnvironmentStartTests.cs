@@ -3,7 +3,6 @@ using Virtigo.Environments;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
-using Virtigo.Machines;
 using Virtigo.Tests.Images;
 using Xunit;
 
