@@ -1,4 +1,3 @@
-using Virtigo.Cli;
 using Virtigo.Cli.Output;
 using Virtigo.Testing;
 using Xunit;
