@@ -63,7 +63,8 @@ public sealed partial class TestFile
     /// </exception>
     public Task<TestReport> RunAsync(EnvironmentSnapshot ready, TestOptions options, IProgress<TestEvent>? progress, CancellationToken cancellationToken)
     {
-        HypervisorDemand.Check(ready.Host.Hypervisor, Demands(options.Filters));
+        HypervisorDemand.Check(ready.Host.Hypervisor,
+            [.. Demands(options.Filters), .. options.ProveIsolation ? [HypervisorDemand.Of(Path, "the proof of isolation", "isolation")] : Array.Empty<HypervisorDemand>()]);
         var hooks = new TestHooks
         {
             Keep = options.Keep is { } keep ? (fork, title, token) => keep(((EnvironmentFork)fork).Environment, title, token) : null,

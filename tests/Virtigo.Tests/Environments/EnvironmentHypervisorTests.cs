@@ -109,10 +109,10 @@ public sealed class EnvironmentHypervisorTests : IDisposable
                 "6:5: 'copy in: machine b, from site, to /srv' cannot be run by uml: no streams, since it has serial lines only, and the agent has one of its own",
                 "7:5: 'b: cat' cannot be run by uml: no streams, since it has serial lines only, and the agent has one of its own",
                 "11:7: 'disk: machine b, fault full' cannot be run by uml: no disk faults, since its disks are files that it opens itself, with nothing between",
-                "14:16: artifacts cannot be run by uml: no streams, since it has serial lines only, and the agent has one of its own",
                 "16:9: 'keys: machine b, press ret' cannot be run by uml: no keys, since it has no keyboard; its consoles are serial lines",
                 "17:9: 'screenshot: b' cannot be run by uml: no screen, since it has no graphics card; its consoles are serial lines",
                 "18:9: 'screen text: b' cannot be run by uml: no screen, since it has no graphics card; its consoles are serial lines",
+                "14:16: artifacts cannot be run by uml: no streams, since it has serial lines only, and the agent has one of its own",
             ],
             all.Split('\n').Select(line => line[(Shop.Length + 1)..]));
         Assert.DoesNotContain("keys", await file.ObstacleAsync(uml, ["faulty"], trusted: true, Token), StringComparison.Ordinal);

@@ -3,6 +3,7 @@ using Virtigo.Environments;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
+using Virtigo.Testing;
 using Virtigo.Tests.Images;
 using Xunit;
 
@@ -99,6 +100,26 @@ public sealed class EnvironmentStartTests : IDisposable
         VirtigoException refusal = await Assert.ThrowsAsync<VirtigoException>(() => environment["a"].ConnectAsync(80, Token));
 
         Assert.Equal("Connections need a channel for streams, which guests of boots do not have.", refusal.Message);
+    }
+
+    [Fact]
+    public async Task Tests_run_in_booted_copies_and_what_they_cannot_have_there_is_refused_first()
+    {
+        var hypervisor = new PlayedHypervisor("boots", s_boots);
+        using EnvironmentSnapshot ready = await PrepareAsync(hypervisor);
+        TestFile file = TestFile.Parse(Yaml + "\ntests:\n  works:\n    - b: cat /run/prepared\n  presses:\n    - keys: {machine: b, press: ret}\n", "shop.yml");
+
+        VirtigoException keys = await Assert.ThrowsAsync<VirtigoException>(() => file.RunAsync(ready, new TestOptions(), null, Token));
+        VirtigoException proof = await Assert.ThrowsAsync<VirtigoException>(() =>
+            file.RunAsync(ready, new TestOptions { Filters = ["works"], ProveIsolation = true }, null, Token));
+        Assert.Empty(hypervisor.Started);
+        TestReport report = await file.RunAsync(ready, new TestOptions { Filters = ["works"] }, null, Token);
+
+        Assert.Equal("shop.yml:8:7: 'keys: machine b, press ret' cannot be run by boots: no keys", keys.Message);
+        Assert.Equal("shop.yml: the proof of isolation cannot be run by boots: no isolation", proof.Message);
+        Assert.Equal((TestOutcome.Passed, "boots"), (Assert.Single(report.Results).Outcome, report.Properties["hypervisor"]));
+        Assert.Contains(hypervisor.Ran, ran => ran.StartsWith("b: ", StringComparison.Ordinal) && ran.Contains("cat /run/prepared", StringComparison.Ordinal));
+        Assert.Equal(0, hypervisor.Running);
     }
 
     private async Task<EnvironmentSnapshot> PrepareAsync(PlayedHypervisor hypervisor)
