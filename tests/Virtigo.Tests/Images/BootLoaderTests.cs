@@ -256,6 +256,25 @@ public sealed class BootLoaderTests : IDisposable
         Assert.Contains(report.Chain, one => one is { Link: "modules", Verdict: BootVerdict.Good });
     }
 
+    [Fact]
+    public async Task Repair_gives_UEFI_a_copy_of_the_program_that_the_image_keeps_for_itself()
+    {
+        string disk = await _maker.DiskAsync("gpt", 512, (4096, 32768, BootImageMaker.Esp, null), (36864, 40960, "linux", _maker.Tree(grub: true)));
+        string early = Path.Combine(_folder, "early"), own = Path.Combine(_folder, "own"), at = $"{disk}@@{4096 * 512}";
+        await File.WriteAllTextAsync(early, $"search.fs_uuid {BootImageMaker.Uuid} root\nset prefix=($root)/boot/grub\n", Token);
+        await Tool.RunAsync("grub-mkimage", ["-O", "x86_64-efi", "-o", own, "-p", "/EFI/debian", "-c", early, "part_gpt", "ext2", "search_fs_uuid", "normal", "linux", "search"], Token);
+        await Tool.RunAsync("mmd", ["-i", at, "::/EFI", "::/EFI/debian"], Token);
+        await Tool.RunAsync("mcopy", ["-i", at, own, "::/EFI/debian/grubx64.efi"], Token);
+        BootFinding broken = Assert.Single((await BootLoader.ExamineAsync(disk, null, Token)).Chain, one => one.Verdict == BootVerdict.Broken);
+        Assert.Equal("program", broken.Link);
+
+        BootLoaderReport report = await BootLoader.RepairAsync(disk, null, Token);
+        Assert.True(report.Boots);
+        Assert.Contains("a copy of the image's own /EFI/debian/grubx64.efi", Assert.Single(report.Done), StringComparison.OrdinalIgnoreCase);
+        using var made = BootDisk.Open(disk, null);
+        Assert.Equal(await File.ReadAllBytesAsync(own, Token), made.Esp!.Files!.File(UefiPlace.Path)!.Read(32 << 20));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
