@@ -17,7 +17,7 @@ public sealed partial class ArchitectureTests
         ["Networks"] = ["Hypervisors"],
         ["Machines"] = ["Archives", "Images", "Hypervisors"],
         ["Installers"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines"],
-        ["Appliances"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Installers"],
+        ["Appliances"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Installers", "Profiles"],
         ["Profiles"] = ["Machines"],
         ["Environments"] = ["Archives", "Images", "Hypervisors", "Networks", "Machines", "Appliances", "Profiles"],
         ["Testing"] = ["Images", "Hypervisors", "Networks", "Machines", "Appliances", "Environments"],

@@ -34,9 +34,11 @@ internal sealed record ProofReport(string Name, string Key, IReadOnlyList<ProofL
 internal sealed record DoctorReport(bool Ready, IReadOnlyList<DoctorLine> Findings, IReadOnlyList<HypervisorLine> Hypervisors);
 
 /// <summary>The settings of profiles.</summary>
-internal sealed record ProfileShowReport(IReadOnlyList<SettingLine> Settings);
+internal sealed record ProfileShowReport(IReadOnlyList<SettingLine> Settings, IReadOnlyList<NotApplicableLine> NotApplicable);
 
-internal sealed record SettingLine(string Name, string What, string Why, string Read, string Applied, string Reverted, IReadOnlyList<string> Guests);
+internal sealed record SettingLine(string Name, string What, string Why, string Read, string Applied, string Reverted, string AtBuild, IReadOnlyList<string> Guests, string? NotFor);
+
+internal sealed record NotApplicableLine(string Name, string Why);
 
 /// <summary>What was found of a machine, and what was changed in it.</summary>
 internal sealed record ProfileCheckReport(string Machine, string Guest, bool Healthy, IReadOnlyList<ProfileLine> Findings, IReadOnlyList<ProfileStepLine> Changed);

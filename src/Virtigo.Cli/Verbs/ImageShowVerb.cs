@@ -67,6 +67,11 @@ internal static class ImageShowVerb
         ["took", Words.Time(TimeSpan.FromSeconds(manifest.Timings.Sum(timing => timing.Seconds)))],
         .. manifest.Proofs.Select(proof => (IReadOnlyList<string>)
             ["proven on", $"{proof.Hypervisor.Name} ({proof.Hypervisor.Accelerator}), up after {Words.Time(TimeSpan.FromSeconds(proof.SecondsToMultiUser))}"]),
+        .. manifest.Profile.Guests.Count == 0 ? [] : (IEnumerable<IReadOnlyList<string>>)
+        [
+            ["profile", $"for guests of {string.Join(", ", manifest.Profile.Guests)}"],
+            .. manifest.Profile.Settings.Select(setting => (IReadOnlyList<string>)["profile", Text.Plain($"{setting.Name}: {setting.Outcome}: {setting.Text}")]),
+        ],
         ["boots in", Words.Time(TimeSpan.FromSeconds(manifest.BootTest.SecondsToMultiUser))],
         ["packages", manifest.Packages.Count.ToString(CultureInfo.InvariantCulture)],
         ["materials", manifest.Materials.Count.ToString(CultureInfo.InvariantCulture)],

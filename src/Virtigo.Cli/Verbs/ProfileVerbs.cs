@@ -54,10 +54,12 @@ internal static class ProfileVerbs
         {
             IReadOnlyList<GuestKind> kinds = run.Value(of) is { } word ? GuestKinds.Meant(word) : GuestKinds.All;
             ProfileSetting[] settings = [.. kinds.SelectMany(GuestProfile.SettingsOf).Distinct()];
+            ProfileSetting[] others = [.. kinds.SelectMany(GuestProfile.NotApplicableTo).Distinct().Except(settings)];
             if (run.Mode.Json)
             {
                 run.Data(JsonSerializer.Serialize(new ProfileShowReport([.. settings.Select(one => new SettingLine(
-                    one.Name, one.What, one.Why, one.Read, one.Applied, one.Reverted, [.. one.Kinds.Select(GuestKinds.NameOf)]))]), CliJson.Indented.ProfileShowReport));
+                    one.Name, one.What, one.Why, one.Read, one.Applied, one.Reverted, one.AtBuild, [.. one.Kinds.Select(GuestKinds.NameOf)], one.NotFor))],
+                    [.. others.Select(one => new NotApplicableLine(one.Name, one.NotFor!))]), CliJson.Indented.ProfileShowReport));
                 return Task.FromResult(0);
             }
 
@@ -70,9 +72,15 @@ internal static class ProfileVerbs
                     ["  read", one.Read],
                     ["  applied", one.Applied],
                     ["  reverted", one.Reverted],
-                    ["  guests of", string.Join(", ", one.Kinds.Select(GuestKinds.NameOf))],
+                    ["  at build", one.AtBuild],
+                    ["  guests of", string.Join(", ", one.Kinds.Select(GuestKinds.NameOf)) + (one.NotFor is { } why ? $"; not applicable to others: {why}" : "")],
                 ]);
                 run.Data("");
+            }
+
+            foreach (ProfileSetting one in others)
+            {
+                run.Data($"{one.Name}: not applicable: {one.NotFor}");
             }
 
             return Task.FromResult(0);
@@ -125,7 +133,12 @@ internal static class ProfileVerbs
             }
 
             Write(run, outcome.Steps);
-            foreach (ProfileFinding left in outcome.Report!.Findings.Where(finding => finding is { Applies: false, Verdict: FindingVerdict.Problem or FindingVerdict.Advice }))
+            foreach (ProfileFinding other in outcome.Report!.Findings.Where(finding => finding.Verdict == FindingVerdict.NotApplicable))
+            {
+                run.People($"{other.Setting}: {other.Text}");
+            }
+
+            foreach (ProfileFinding left in outcome.Report.Findings.Where(finding => finding is { Applies: false, Verdict: FindingVerdict.Problem or FindingVerdict.Advice }))
             {
                 run.People($"{left.Setting}: {left.Text}. Not to be mended in the guest: {left.Mend}");
             }
@@ -215,6 +228,7 @@ internal static class ProfileVerbs
         FindingVerdict.Ok => "ok",
         FindingVerdict.Advice => "advice",
         FindingVerdict.Problem => "problem",
+        FindingVerdict.NotApplicable => "not applicable",
         _ => "not here",
     };
 }
@@ -250,6 +264,7 @@ internal sealed class ProfileLook
     public async Task<ProfileOptions> OptionsAsync(Invocation run, RunningEnvironment environment, string machine, string target, CancellationToken cancellationToken) => new()
     {
         ClockTime = TimeSpan.FromSeconds(run.Value(Seconds)),
+        MeasureNetwork = run.Value(With) is not "none",
         Peer = run.Value(With) is "none" ? null : await environment.PeerOfAsync(machine, run.Value(With), cancellationToken),
         MachineName = target,
         Progress = run.Mode.Verbose || run.Mode.Live ? new Told(run) : null,

@@ -110,7 +110,7 @@ internal sealed partial class ApplianceBuild(
         await QemuImage.RunAsync(["convert", "-q", "-f", "raw", "-O", "qcow2", RawPath, draft.DiskPath], $"The disk {draft.DiskPath} could not be made.", null, cancellationToken);
         File.Delete(RawPath);
         return await BootLoader.InstallAsync(
-            draft.DiskPath, new BootLoaderOptions { Firmware = BootFirmware.Bios, KernelArguments = InstallMachine.KernelArguments }, cancellationToken);
+            draft.DiskPath, new BootLoaderOptions { Firmware = BootFirmware.Bios, KernelArguments = plan.Target.Profile?.KernelArguments(InstallMachine.KernelArguments) ?? InstallMachine.KernelArguments }, cancellationToken);
     }
 
     private Accelerator Chosen => options.Accelerator == Accelerator.Auto ? _accelerator!.Accelerator : options.Accelerator;
@@ -164,6 +164,7 @@ internal sealed partial class ApplianceBuild(
         Cpus = plan.Cpus.Value,
         MemoryMiB = plan.MemoryMiB.Value,
         Passphrase = plan.Disk.Value.Passphrase,
+        Look = Profile is null ? null : LookAtProfileAsync,
     };
 
     private void CheckLocked(BootReport boot)
@@ -218,6 +219,7 @@ internal sealed partial class ApplianceBuild(
                 BootTest = new ImageBootTest(Math.Round(boot.UpAfter.TotalSeconds, 1), [], LoginAnswered: true),
                 Hypervisor = await RanAsync(hypervisor, Chosen, cancellationToken),
                 Proofs = proofs,
+                Profile = _profile ?? ImageProfile.None,
             },
             cancellationToken);
 

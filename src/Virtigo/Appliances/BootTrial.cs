@@ -38,6 +38,9 @@ internal sealed record BootTrial
     /// <summary>What opens its disk; null when nothing need.</summary>
     public Passphrase? Passphrase { get; init; }
 
+    /// <summary>Looks at the system when it is up and well; null for nothing more to see.</summary>
+    public Func<IGuestShell, CancellationToken, Task>? Look { get; init; }
+
     /// <summary>
     /// Boots it. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
     /// </summary>
@@ -88,7 +91,7 @@ internal sealed record BootTrial
                 Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. ImageStore.FurtherDisks(FurtherDisks.Select(disk => disk.Name), Copy)],
                 Serials = [new GuestSerial("console") { LogFile = ConsoleLog }],
             };
-            return await new BootTest(hypervisor, clock).RunAsync(
+            return await new BootTest(hypervisor, clock) { Look = Look }.RunAsync(
                 await ImageBoot.UnderAsync(hypervisor, machine, copies, cancellationToken), speed, Passphrase, cancellationToken);
         }
         finally

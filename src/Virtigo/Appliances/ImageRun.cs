@@ -115,6 +115,28 @@ public sealed class ImageRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the machine's agent answers, then runs a shell command in the machine as its root. It takes no input.</summary>
+    /// <param name="command">For <c>/bin/sh -c</c>.</param>
+    /// <param name="options">How it runs.</param>
+    /// <param name="cancellationToken">Ends the wait; the command goes on.</param>
+    /// <returns>What it wrote and how it ended, whatever its exit code.</returns>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.</exception>
+    public async Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
+    {
+        using var agent = new GuestAgent(_guest.Agent!, TimeProvider.System);
+        await using var shell = new AgentShell(agent, TimeProvider.System);
+        try
+        {
+            await agent.WaitAsync(cancellationToken);
+        }
+        catch (IOException broken)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"The machine's agent is not there: {broken.Message}", inner: broken);
+        }
+
+        return await shell.ExecuteAsync(command, options, cancellationToken);
+    }
+
     /// <summary>Gives the machine's kernel a SysRq command; what it answers is said on the console.</summary>
     /// <param name="key">The command: a letter or a digit.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -23,7 +23,7 @@ internal static partial class SpecKeys
     private static SpecKey[] Composition() =>
     [
         new(From, new WholeType("a file", Text),
-            "The spec that this one builds on: it is that appliance, and then what is added here. What is decided here is decided for both; the host name is not inherited.",
+            "The spec that this one builds on: it is that appliance, and then what is added here. What is decided here is decided for both; the host name is not inherited, and a profile is added to that one's.",
             "none", "a file in the folder of the spec", "from: base.yml"),
         new(Include, new WholeType("files", TextOrTexts),
             "Files whose keys count as if they were written here. Lists go together; of anything else, what is written here counts, then the later file.",

@@ -1,3 +1,5 @@
+using Virtigo.Profiles;
+
 namespace Virtigo.Appliances;
 
 /// <summary>The keys of what is done in the installed system: software, people, files and steps.</summary>
@@ -112,6 +114,10 @@ internal static partial class SpecKeys
                     "mask: apt-daily.timer"),
             ], "enable"),
             "Which systemd units start. `units: nginx` is short for enabling one.", "what packages decide", "", "units: {enable: [nginx]}"),
+        new("profile", new ListType(TextType.OneOf([TargetPlanner.AutoProfile, TargetPlanner.NoProfile, .. GuestKinds.Words]), GuestKinds.Words.Count),
+            "What guests need on their hypervisor, built in: the settings of `virtigo profile show` that can be made before a machine runs, before `files`, `units` and `run`. "
+            + "`auto` is for the hypervisor of `hypervisor`, or for all when that is `auto`. `virtigo profile revert` takes it back in a machine.", TargetPlanner.NoProfile,
+            "`auto` or `none`; or some of " + string.Join(", ", GuestKinds.Words.Select(word => $"`{word}`")), "profile: [qemu, xen]"),
         new("run", new ListType(new TextType("commands", ValueChecks.Command), 200),
             "Commands for `/bin/sh -e` in the installed system at the end of the install, as root, each in a shell of its own. They reach the package archives only. "
             + "One that fails ends the build.", "none", "at most 200, each at most 64 KiB", "run: [\"a2enmod rewrite\"]"),

@@ -10,6 +10,9 @@ internal static class SpecMerge
     private static readonly string[] s_additions =
         ["packages", "debconf", "repositories", "backports", "pins", "groups", "users", "files", "units", "run", "first-boot"];
 
+    /// <summary>What each of two specs, of which one builds on the other, has for itself.</summary>
+    private static readonly string[] s_own = ["hostname", "profile"];
+
     private static readonly string[] s_mappings = ["disk", "network", "units"];
 
     /// <summary>The keys of both.</summary>
@@ -27,7 +30,7 @@ internal static class SpecMerge
 
     /// <summary>The values of a spec that also those it builds on are to have.</summary>
     public static YamlMap Overrides(YamlMap map) =>
-        map with { Entries = [.. map.Entries.Where(entry => entry.Key.Value != "hostname" && !s_additions.Contains(entry.Key.Value))] };
+        map with { Entries = [.. map.Entries.Where(entry => !s_own.Contains(entry.Key.Value) && !s_additions.Contains(entry.Key.Value))] };
 
     private static YamlItem Over(YamlItem below, YamlItem above, string group) => (below, above) switch
     {

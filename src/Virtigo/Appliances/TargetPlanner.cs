@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Virtigo.Installers.Debian;
+using Virtigo.Profiles;
 
 namespace Virtigo.Appliances;
 
@@ -12,6 +13,9 @@ internal sealed record TargetPlan(TargetChoices Choices, IReadOnlyList<Explained
 {
     /// <summary>Nothing.</summary>
     public static TargetPlan None { get; } = new(TargetChoices.None, []);
+
+    /// <summary>The profile of the image; null for none.</summary>
+    public ProfileImage? Profile { get; init; }
 }
 
 /// <summary>A package that something else in the spec needs.</summary>
@@ -24,7 +28,7 @@ internal sealed record PackageNeed(string Package, string Reason);
 /// <param name="folder">The spec's folder.</param>
 /// <param name="secrets">Where secrets come from.</param>
 /// <param name="openHasher">Opens the hasher with the user's secret.</param>
-internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, SecretSource secrets, Func<Task<PasswordHasher>> openHasher)
+internal sealed partial class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, SecretSource secrets, Func<Task<PasswordHasher>> openHasher)
 {
     private readonly SettingValues _spec = appliance.Values!;
     private readonly List<ExplainedSetting> _explained = [];
@@ -38,8 +42,10 @@ internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, 
     /// <exception cref="VirtigoException">A file, key or secret cannot be had, or two things contradict each other.</exception>
     public async Task<TargetPlan> PlanAsync(AppliancePlan plan, CancellationToken cancellationToken)
     {
+        ProfileImage? profile = Profile(plan);
         var choices = new TargetChoices
         {
+            Profile = profile?.Script ?? "",
             Recommends = Recommends(),
             Debconf = await DebconfAsync(plan, cancellationToken),
             Repositories = Repositories(plan),
@@ -57,7 +63,7 @@ internal sealed class TargetPlanner(ApplianceSpec appliance, SpecFolder folder, 
             FirstBootBefore = plan.Below.Sum(below => below.Target.Choices.FirstBoot.Count),
             Network = plan.From is { } from ? from.Value.Target.Choices.Network : Network(),
         };
-        return new TargetPlan(choices, _explained);
+        return new TargetPlan(choices, _explained) { Profile = profile };
     }
 
     private static VirtigoException Wrong(string place, string problem, string hint) => new(FailureKind.Usage, $"{place}: {problem}.", hint);

@@ -12,7 +12,7 @@ internal static class UbuntuPlanner
     private static readonly HashSet<string> s_known =
     [
         "distro", "release", "arch", "medium", "autoinstall", "mirror", "security-mirror", "hostname", "packages", "recommends", "debconf", "pins", "updates",
-        "disk", "firmware", "memory", "cpus", "hypervisor", "locale", "timezone", "keyboard", "user", "root", "groups", "users", "files", "units", "run", "first-boot", "include", "variables", "matrix",
+        "disk", "firmware", "memory", "cpus", "hypervisor", "locale", "timezone", "keyboard", "user", "root", "groups", "users", "files", "units", "profile", "run", "first-boot", "include", "variables", "matrix",
     ];
 
     /// <summary>Refuses a spec of another distribution that says what only Ubuntu's installer understands.</summary>

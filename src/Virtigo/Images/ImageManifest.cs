@@ -65,7 +65,28 @@ public sealed record ImageManifest
 
     /// <summary>On which hypervisors the image was proven to boot, each with its newest proof.</summary>
     public IReadOnlyList<ImageProof> Proofs { get => field ?? [new(Hypervisor, BootTest.SecondsToMultiUser, Created)]; init; }
+
+    /// <summary>What was done in it for the hypervisors that its machines run on; for no guests when it was built without a profile.</summary>
+    public ImageProfile Profile { get => field ?? ImageProfile.None; init; }
 }
+
+/// <summary>What was done in an image for the hypervisors that its machines run on, as a machine of it showed in its boot test.</summary>
+/// <param name="Guests">The guests that it is for: <c>kvm</c>, <c>tcg</c>, <c>uml</c>, <c>xen-pv</c>, <c>xen-pvh</c>, <c>xen-hvm</c>.</param>
+/// <param name="Settings">What became of each setting.</param>
+public sealed record ImageProfile(IReadOnlyList<string> Guests, IReadOnlyList<ImageProfileSetting> Settings)
+{
+    /// <summary>Nothing, for nobody.</summary>
+    public static ImageProfile None { get; } = new([], []);
+}
+
+/// <summary>What became of a setting of a profile in an image.</summary>
+/// <param name="Name">The setting.</param>
+/// <param name="Outcome">
+/// <c>applied</c>, <c>there</c> without the profile, <c>otherwise</c> by something later in the install, <c>missing</c> in the system, <c>not at build</c>,
+/// <c>not applicable</c>.
+/// </param>
+/// <param name="Text">What was changed, or why nothing was.</param>
+public sealed record ImageProfileSetting(string Name, string Outcome, string Text);
 
 /// <summary>A boot test that an image passed: multi-user reached and no unit failed, as its own agent said.</summary>
 /// <param name="Hypervisor">What ran it.</param>

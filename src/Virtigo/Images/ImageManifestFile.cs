@@ -102,7 +102,8 @@ internal static class ImageManifestFile
         : manifest.Name.Length == 0 ? "the name is empty"
         : manifest.Plan.Contains(null!) || manifest.Archives.Contains(null!) || manifest.Packages.Contains(null!)
             || manifest.Materials.Contains(null!) || manifest.Timings.Contains(null!) || manifest.NetworkCards.Contains(null!)
-            || manifest.Installer.Components.Contains(null!) || manifest.BootTest.FailedUnits.Contains(null!) || manifest.Proofs.Contains(null!) ? "a list has an empty entry"
+            || manifest.Installer.Components.Contains(null!) || manifest.BootTest.FailedUnits.Contains(null!) || manifest.Proofs.Contains(null!)
+            || manifest.Profile.Guests.Contains(null!) || manifest.Profile.Settings.Contains(null!) ? "a list has an empty entry"
         : manifest.Disk.VirtualBytes <= 0 || manifest.Disk.FileBytes <= 0 || manifest.Disk.AllocatedBytes < 0 ? "the disk has no size"
         : !ImageKey.IsValid(manifest.Disk.Sha256) ? "the disk has no SHA-256"
         : null;

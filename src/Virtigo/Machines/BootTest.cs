@@ -27,6 +27,9 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
 
     private const int MaxPackages = 100_000;
 
+    /// <summary>Looks at the system when it is up and well; null for nothing more to see.</summary>
+    public Func<IGuestShell, CancellationToken, Task>? Look { get; init; }
+
     /// <summary>Boots and asks.</summary>
     /// <param name="config">The machine, on a disk that may be written to, with an agent channel; its console is the first serial port.</param>
     /// <param name="speed">Scales the time limit.</param>
@@ -106,6 +109,12 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
 
         string packages = await OutputAsync(agent,
             "/usr/bin/dpkg-query", ["-W", "-f", "${db:Status-Abbrev}\\t${Package}\\t${Version}\\t${Architecture}\\n"], cancellationToken);
+        if (Look is { } look)
+        {
+            await using var shell = new AgentShell(agent, clock);
+            await look(shell, cancellationToken);
+        }
+
         return new BootReport(up, Packages(packages));
     }
 

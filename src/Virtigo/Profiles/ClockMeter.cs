@@ -8,7 +8,8 @@ namespace Virtigo.Profiles;
 /// <summary>Compares a guest's clock with the host's: the guest is asked for its time again and again, over one connection.</summary>
 /// <param name="run">Runs commands in the guest.</param>
 /// <param name="clock">The host's clock.</param>
-internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
+/// <param name="streams">Whether a command can be given input while it runs; else each question is a command of its own.</param>
+internal sealed class ClockMeter(GuestCommand run, TimeProvider clock, bool streams = true)
 {
     private const int LongestAnswer = 64;
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
@@ -26,6 +27,11 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
     /// <exception cref="VirtigoException">The guest gives no time (<see cref="FailureKind.Guest"/>).</exception>
     public async Task<ClockMeasurement> MeasureAsync(TimeSpan time, CancellationToken cancellationToken)
     {
+        if (!streams)
+        {
+            return ClockMeasurement.Of(await SampleByCommandsAsync(time, cancellationToken))!;
+        }
+
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var questions = new Pipe();
         var answers = new Answers(clock);
@@ -91,6 +97,25 @@ internal sealed class ClockMeter(GuestCommand run, TimeProvider clock)
             double back = clock.GetElapsedTime(start, at).TotalSeconds;
             double guest = Parse(line) ?? throw Silent("what it says is no time");
             samples.Add(new ClockSample((there + back) / 2, guest - (epoch + ((there + back) / 2)), (back - there) / 2));
+        }
+        while (clock.GetElapsedTime(start) < time);
+        return samples;
+    }
+
+    private async Task<IReadOnlyList<ClockSample>> SampleByCommandsAsync(TimeSpan time, CancellationToken cancellationToken)
+    {
+        var samples = new List<ClockSample>();
+        var options = new CommandOptions { OutputLimit = LongestAnswer, Limit = s_patience };
+        long start = clock.GetTimestamp();
+        double epoch = Seconds(clock.GetUtcNow());
+        do
+        {
+            double there = clock.GetElapsedTime(start).TotalSeconds;
+            CommandResult said = await run("date +%s.%N", options, cancellationToken);
+            double back = clock.GetElapsedTime(start).TotalSeconds;
+            double guest = said.Succeeded && Parse(said.Output) is { } seconds ? seconds : throw Silent(said.Succeeded ? "what it says is no time" : $"date ended with {said.ExitCode}");
+            samples.Add(new ClockSample((there + back) / 2, guest - (epoch + ((there + back) / 2)), (back - there) / 2));
+            await Task.Delay(s_pause, clock, cancellationToken);
         }
         while (clock.GetElapsedTime(start) < time);
         return samples;

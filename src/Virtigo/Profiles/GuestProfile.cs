@@ -10,12 +10,17 @@ namespace Virtigo.Profiles;
 /// <param name="clock">The host's clock; null for the system's.</param>
 public sealed class GuestProfile(GuestCommand run, TimeProvider? clock = null)
 {
+    private const string TakeItBack = "What was changed before it can be taken back: virtigo profile revert MACHINE";
     private static readonly TimeSpan s_longest = TimeSpan.FromMinutes(10);
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <summary>The settings of a kind of guest.</summary>
     /// <param name="kind">What it runs on.</param>
     public static IReadOnlyList<ProfileSetting> SettingsOf(GuestKind kind) => [.. ProfileTable.Of(kind)];
+
+    /// <summary>The settings that a kind of guest does not have; <see cref="ProfileSetting.NotFor"/> says why.</summary>
+    /// <param name="kind">What it runs on.</param>
+    public static IReadOnlyList<ProfileSetting> NotApplicableTo(GuestKind kind) => [.. ProfileTable.NotOf(kind)];
 
     /// <summary>Looks at a guest. Its offloads are as they were afterwards; nothing else is touched.</summary>
     /// <param name="options">How.</param>
@@ -68,36 +73,66 @@ public sealed class GuestProfile(GuestCommand run, TimeProvider? clock = null)
         return new ProfileOutcome(steps, Report(kind, judgments, options));
     }
 
-    /// <summary>Takes back whatever was applied, last to first. What somebody else changed since is left, and told.</summary>
+    /// <summary>
+    /// Takes back whatever was applied, last to first. What somebody else changed since is left, and told; so is what is no longer there. What cannot
+    /// be taken back holds nothing up: it is kept in mind, and told at the end.
+    /// </summary>
     /// <param name="cancellationToken">Gives up; what was not yet taken back can be later.</param>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest does not answer, or does not take it.</exception>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the guest does not answer, or does not take something; the rest was taken back.</exception>
     public async Task<ProfileOutcome> RevertAsync(CancellationToken cancellationToken)
     {
         ProfileState state = await StateAsync(cancellationToken);
         var steps = new List<ProfileStep>();
+        var failures = new List<string>();
         foreach (KeptChange kept in state.Changes.Reverse().ToArray())
         {
-            ProfileChange back = kept.Back();
-            string now = await ReadAsync(back, cancellationToken);
-            if (!back.IsMet(now))
+            (ProfileStep? step, string? failure) = await TakeBackAsync(kept, cancellationToken);
+            if (failure is not null)
             {
-                bool ours = (back with { Wanted = kept.After }).IsMet(now);
-                if (ours)
-                {
-                    await WriteAsync(back, cancellationToken);
-                }
-
-                steps.Add(new ProfileStep(kept.Setting, kept.Target, back.Words(now), back.Words(ours ? kept.Before : now))
-                {
-                    Left = ours ? null : "it was changed by somebody else since",
-                });
+                failures.Add(failure);
+                continue;
             }
 
+            steps.AddRange(step is null ? [] : [step]);
             state = state.Without(kept);
             await KeepAsync(state, cancellationToken);
         }
 
-        return new ProfileOutcome(steps, null);
+        return failures.Count == 0 ? new ProfileOutcome(steps, null) : throw new VirtigoException(FailureKind.Guest,
+            $"{string.Join(" ", failures)} {(steps.Count == 0 ? "Nothing else was to be taken back." : $"Taken back was: {string.Join(", ", steps.Where(step => step.Left is null).Select(step => step.Target))}.")}",
+            "What failed is kept in mind: mend it in the machine, and do it again.");
+    }
+
+    /// <summary>Takes one change back; it may be as it was, gone, or somebody else's by now. A failure is told, not thrown.</summary>
+    private async Task<(ProfileStep? Step, string? Failure)> TakeBackAsync(KeptChange kept, CancellationToken cancellationToken)
+    {
+        const string gone = "gone";
+        ProfileChange back = kept.Back();
+        try
+        {
+            if (back.ThereCommand() is { } there && !(await run(there, new CommandOptions(), cancellationToken)).Succeeded)
+            {
+                return (new ProfileStep(kept.Setting, kept.Target, gone, gone) { Left = "it is no longer in the guest" }, null);
+            }
+
+            string now = await ReadAsync(back, cancellationToken);
+            if (back.IsMet(now))
+            {
+                return (null, null);
+            }
+
+            if (!(back with { Wanted = kept.After }).IsMet(now))
+            {
+                return (new ProfileStep(kept.Setting, kept.Target, back.Words(now), back.Words(now)) { Left = "it was changed by somebody else since" }, null);
+            }
+
+            await WriteAsync(back, cancellationToken);
+            return (new ProfileStep(kept.Setting, kept.Target, back.Words(now), back.Words(kept.Before)), null);
+        }
+        catch (VirtigoException failure) when (failure is { Kind: FailureKind.Guest, Hint: TakeItBack })
+        {
+            return (null, failure.Message);
+        }
     }
 
     private static void Known(string name)
@@ -120,7 +155,7 @@ public sealed class GuestProfile(GuestCommand run, TimeProvider? clock = null)
         const int most = 300;
         string said = string.Concat((result.Error + result.Output).Select(letter => letter is >= ' ' and < '\x7f' ? letter : ' ')).Trim();
         return new VirtigoException(FailureKind.Guest, $"{what}: exit code {result.ExitCode}{(said.Length > 0 ? $", {said[Math.Max(0, said.Length - most)..]}" : "")}.",
-            "What was changed before it can be taken back: virtigo profile revert MACHINE");
+            TakeItBack);
     }
 
     private async Task<(GuestKind Kind, IReadOnlyList<Judgment> Judgments)> JudgeAsync(
@@ -128,26 +163,27 @@ public sealed class GuestProfile(GuestCommand run, TimeProvider? clock = null)
     {
         CommandResult said = await run(GuestFacts.Script, new CommandOptions { OutputLimit = GuestFacts.MaxBytes }, cancellationToken);
         GuestFacts facts = GuestFacts.Parse(said.Output);
-        ProfileSetting[] wanted = [.. ProfileTable.Of(facts.Kind).Where(setting => settings.Count == 0 || settings.Contains(setting.Name))];
+        ProfileSetting[] asked = [.. ProfileTable.All.Where(setting => settings.Count == 0 || settings.Contains(setting.Name))];
+        ProfileSetting[] wanted = [.. asked.Intersect(ProfileTable.Of(facts.Kind))];
         ClockMeasurement? time = null;
         if (wanted.Any(setting => setting.Name is "clock" or "clocksource"))
         {
             options.Progress?.Report($"the clock, for {options.ClockTime.TotalSeconds:0} s");
-            time = await new ClockMeter(run, _clock).MeasureAsync(options.ClockTime, cancellationToken);
+            time = await new ClockMeter(run, _clock, options.Streams).MeasureAsync(options.ClockTime, cancellationToken);
         }
 
         (NetworkMeasurement? network, string? none) = wanted.Any(setting => setting.Name is "network" or "offloads")
             ? await MeasureNetworkAsync(facts, options, cancellationToken)
             : (null, null);
-        var measured = new ProfileMeasurements(time, network, none);
-        return (facts.Kind, [.. wanted.Select(setting => setting.Judge(facts, measured))]);
+        var measured = new ProfileMeasurements(time, network, none) { NoPeer = options is { MeasureNetwork: true, Peer: null } };
+        return (facts.Kind, [.. asked.Select(setting => wanted.Contains(setting) ? setting.Judge(facts, measured) : setting.NotApplicable(facts.Kind))]);
     }
 
     private async Task<(NetworkMeasurement? Network, string? None)> MeasureNetworkAsync(GuestFacts facts, ProfileOptions options, CancellationToken cancellationToken)
     {
-        if (options.Peer is not { } peer)
+        if (options is not { MeasureNetwork: true, Peer: { } peer })
         {
-            return (null, "there is no other machine to measure against");
+            return (null, options.MeasureNetwork ? "there is no other machine to measure against" : "not asked for");
         }
 
         if (facts.NicAt(peer.GuestAddress) is not { } card)

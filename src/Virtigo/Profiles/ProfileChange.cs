@@ -79,6 +79,14 @@ internal sealed partial record ProfileChange(ChangeKind Kind, string Target, str
         };
     }
 
+    /// <summary>The command that fails when what has the state is not there: a network card that was taken away, a knob of another kernel's; null for what always has one.</summary>
+    public string? ThereCommand() => Kind switch
+    {
+        ChangeKind.Knob => $"[ -e {ShellQuote.Word(Target)} ]",
+        ChangeKind.Offload => $"[ -e {ShellQuote.Word("/sys/class/net/" + Target.Split(' ')[0])} ]",
+        _ => null,
+    };
+
     /// <summary>The command that gives it a state.</summary>
     /// <param name="state">The state, or <see cref="On"/>.</param>
     public string WriteCommand(string state)

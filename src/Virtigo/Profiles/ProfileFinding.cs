@@ -14,6 +14,9 @@ public enum FindingVerdict
 
     /// <summary>It does not exist in this guest, or could not be measured; the text says why.</summary>
     NotHere,
+
+    /// <summary>Guests of this kind do not have the setting; the text says why.</summary>
+    NotApplicable,
 }
 
 /// <summary>What was found of one setting.</summary>
@@ -43,7 +46,7 @@ public sealed record ProfileFinding(string Setting, FindingVerdict Verdict, stri
 
 /// <summary>What was found of a guest.</summary>
 /// <param name="Kind">What it runs on.</param>
-/// <param name="Findings">One for each setting of its profile, or more.</param>
+/// <param name="Findings">One for each setting that was asked for, also those that guests of its kind do not have.</param>
 public sealed record ProfileReport(GuestKind Kind, IReadOnlyList<ProfileFinding> Findings)
 {
     /// <summary>Whether something does harm.</summary>
@@ -75,8 +78,14 @@ public sealed record ProfileOptions
     /// <summary>How much is sent each way in each transfer, in bytes: 64 KiB to 1 GiB.</summary>
     public long TransferBytes { get; init; } = 8 << 20;
 
-    /// <summary>The other end of transfers; null: the network is not measured.</summary>
+    /// <summary>The other end of transfers; null when there is none: then the network is not measured.</summary>
     public ProfilePeer? Peer { get; init; }
+
+    /// <summary>Whether the network is to be measured when there is another end.</summary>
+    public bool MeasureNetwork { get; init; } = true;
+
+    /// <summary>Whether a command can be given input while it runs; else the clock is asked for by a command each time, which is less exact.</summary>
+    public bool Streams { get; init; } = true;
 
     /// <summary>How commands that mend name the machine.</summary>
     public string MachineName { get; init; } = "MACHINE";

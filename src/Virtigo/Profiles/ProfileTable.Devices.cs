@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Virtigo.Profiles;
 
 /// <summary>The settings about devices, the agent and the kernel.</summary>
@@ -25,7 +23,10 @@ internal static partial class ProfileTable
                 : pool >= FullPool ? setting.Ok("no device, but the kernel's generator is seeded")
                 : setting.Elsewhere(FindingVerdict.Problem, "no device, and the kernel's generator is not seeded", Qemu.Contains(facts.Kind)
                     ? "On the host: QEMU's -device virtio-rng-pci"
-                    : "In the machine's spec: packages: [rng-tools-debian], or a processor with RDRAND"));
+                    : "In the machine's spec: packages: [rng-tools-debian], or a processor with RDRAND"))
+        {
+            AtBuild = "Nothing: where there is such a device, udev loads its driver.",
+        };
 
     private static ProfileSetting Discard() => new("discard",
         "Whether what is deleted in the guest becomes free on the host",
@@ -42,7 +43,11 @@ internal static partial class ProfileTable
             _ when facts.Unit(ProfileTargets.Trim) is { Active: "active", File: "enabled" } => setting.Ok("the disk takes discards, and fstrim.timer runs"),
             _ => setting.Wrong(FindingVerdict.Advice, $"the disk takes discards, but fstrim.timer is {Words(facts.Unit(ProfileTargets.Trim))}",
                 new ProfileChange(ChangeKind.Unit, ProfileTargets.Trim, ProfileChange.On)),
-        });
+        })
+        {
+            AtBuild = "The timer is unmasked and enabled.",
+            Build = _ => [BuildStep.Unit([ProfileTargets.Trim])],
+        };
 
     private static ProfileSetting Balloon() => new("balloon",
         "Whether the host can take memory back that the guest does not use",
@@ -57,7 +62,11 @@ internal static partial class ProfileTable
             true => setting.Ok("the balloon has its driver"),
             _ => setting.Wrong(FindingVerdict.Advice, "the host gives a balloon, and the guest has no driver loaded for it",
                 ProfileChange.File(ProfileTargets.BalloonFile, ProfileTargets.Balloon + "\n"), new ProfileChange(ChangeKind.Module, ProfileTargets.Balloon, "loaded")),
-        });
+        })
+        {
+            NotFor = "only QEMU gives a virtio balloon; the kernels of Xen's guests have theirs built in, and User-Mode Linux has none",
+            AtBuild = "Nothing: where there is such a device, udev loads its driver.",
+        };
 
     private static ProfileSetting Agent() => new("agent",
         "The guest agent, by which the host asks the guest to shut down, to freeze its disks, to run commands",
@@ -72,7 +81,13 @@ internal static partial class ProfileTable
             { Load: "loaded" or "masked" } unit when unit.Load == "loaded" || facts.Has("qemu-ga") => setting.Wrong(FindingVerdict.Advice,
                 $"qemu-guest-agent is {Words(unit)}", new ProfileChange(ChangeKind.Unit, ProfileTargets.GuestAgent, ProfileChange.On)),
             _ => setting.Elsewhere(FindingVerdict.Advice, "qemu-guest-agent is not installed", "In the machine's spec: packages: [qemu-guest-agent]"),
-        });
+        })
+        {
+            NotFor = "the channel that starts the agent by itself is QEMU's; elsewhere Virtigo starts it",
+            AtBuild = "The agent is installed, and unmasked.",
+            Packages = ["qemu-guest-agent"],
+            Build = _ => [BuildStep.Unit([ProfileTargets.GuestAgent])],
+        };
 
     private static ProfileSetting Console() => new("console",
         "Whether the kernel speaks on the console that the hypervisor records",
@@ -90,7 +105,12 @@ internal static partial class ProfileTable
             return has ? setting.Ok(text)
                 : facts.Has("update-grub") ? setting.Wrong(FindingVerdict.Advice, $"{text}; {wanted} is missing", Grub(ProfileTargets.ConsoleFile, $"console={wanted}"))
                 : setting.Elsewhere(FindingVerdict.Advice, $"{text}; {wanted} is missing", $"Add console={wanted} to the kernel's command line where the guest is started.");
-        });
+        })
+        {
+            AtBuild = "console= for the kernel, by a file in /etc/default/grub.d, unless it is there: hvc0 for Xen, else ttyS0. Where an image is for others beside Xen, "
+                + "hvc0 comes first: the last one is where the system's own messages go.",
+            Build = ConsoleSteps,
+        };
 
     private static ProfileSetting KernelArguments() => new("kernel-arguments",
         "Arguments that the kernel needs on this hypervisor",
@@ -102,10 +122,20 @@ internal static partial class ProfileTable
         [GuestKind.Tcg],
         (setting, facts, _) => facts.KernelArguments.Contains("no_timer_check") ? setting.Ok("no_timer_check is there")
             : facts.Has("update-grub") ? setting.Wrong(FindingVerdict.Advice, "no_timer_check is missing", Grub(ProfileTargets.KernelFile, "no_timer_check"))
-            : setting.Elsewhere(FindingVerdict.Advice, "no_timer_check is missing", "Add no_timer_check to the kernel's command line where the guest is started."));
+            : setting.Elsewhere(FindingVerdict.Advice, "no_timer_check is missing", "Add no_timer_check to the kernel's command line where the guest is started."))
+        {
+            NotFor = "only the timer of an emulated processor is lost",
+            AtBuild = "By a file in /etc/default/grub.d, unless it is there. Harmless on any other hypervisor.",
+            Build = _ => [BuildStep.Kernel(ProfileTargets.KernelFile, "no_timer_check", first: false)],
+        };
 
-    private static ProfileChange Grub(string file, string argument) => ProfileChange.File(file,
-        string.Create(CultureInfo.InvariantCulture, $"GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX {argument}\"\n"));
+    private static ProfileChange Grub(string file, string argument) => ProfileChange.File(file, BuildStep.GrubText(argument, first: false));
+
+    private static IReadOnlyList<BuildStep> ConsoleSteps(ProfileImage image) =>
+    [
+        .. image.Kinds.Any(Xen.Contains) ? [BuildStep.Kernel(ProfileTargets.ConsoleFile, "console=hvc0", first: image.KeepsConsole || !image.All.All(Xen.Contains))] : Array.Empty<BuildStep>(),
+        .. image.Kinds.All(Xen.Contains) ? Array.Empty<BuildStep>() : [BuildStep.Kernel(ProfileTargets.SerialFile, "console=ttyS0", first: false)],
+    ];
 
     private static string Words(GuestUnitFact unit) => unit switch
     {

@@ -16,7 +16,10 @@ internal static partial class ProfileTable
         {
             if (measured.Network is not { } network)
             {
-                return setting.NotHere($"not measured: {measured.NoNetwork}");
+                return measured.NoPeer
+                    ? setting.NotHere("not measured: that takes a second machine on a network of this one's, and none is up").Mended(
+                        "Give the environment's file another machine on one of its networks, start it (virtigo up), and look again; --with names one of several.")
+                    : setting.NotHere($"not measured: {measured.NoNetwork}");
             }
 
             string text = string.Create(CultureInfo.InvariantCulture,
@@ -25,7 +28,10 @@ internal static partial class ProfileTable
                 ? setting.Elsewhere(FindingVerdict.Problem, text, "See under offloads; when nothing helps there, the network between the machines loses or bends frames.")
                 : setting.Ok(text);
             return judgment with { Finding = judgment.Finding with { Number = Math.Round(network.AsIs.Megabits, 1), Unit = "Mbit/s" } };
-        });
+        })
+        {
+            AtBuild = "Nothing: it is measured between two machines that run.",
+        };
 
     private static ProfileSetting Offloads() => new("offloads",
         "What the guest leaves to its network card: checksums and the cutting and joining of segments",
@@ -39,7 +45,7 @@ internal static partial class ProfileTable
         {
             if (measured.Network is not { } network)
             {
-                return setting.NotHere($"not measured: {measured.NoNetwork}");
+                return setting.NotHere(measured.NoPeer ? "not measured: see network" : $"not measured: {measured.NoNetwork}");
             }
 
             string rigid = network.Fixed.Count > 0 ? $"; the card does not let be changed: {string.Join(", ", network.Fixed)}" : "";
@@ -58,7 +64,10 @@ internal static partial class ProfileTable
                 .. helping.Select(trial => new ProfileChange(ChangeKind.Offload, $"{trial.Card} {trial.Offload}", trial.IsOn ? "off" : "on")),
             ]);
             return judgment with { Finding = judgment.Finding with { Number = Math.Round(helping.Max(trial => trial.Then), 1), Unit = "Mbit/s" } };
-        });
+        })
+        {
+            AtBuild = "Nothing: only measuring between two machines that run tells what helps.",
+        };
 
     private static ProfileSetting Card() => new("card",
         "Whether network cards are paravirtualised",
@@ -77,7 +86,11 @@ internal static partial class ProfileTable
                 : setting.Elsewhere(FindingVerdict.Advice, cards, Xen.Contains(facts.Kind)
                     ? "On the host, in the domain's configuration: vif = ['type=vif'], and a kernel in the guest that unplugs emulated cards (xen_emul_unplug=nics)."
                     : "On the host: give the guest virtio-net.");
-        });
+        })
+        {
+            NotFor = "User-Mode Linux has no emulated cards",
+            AtBuild = "Nothing: what cards a guest has is its host's decision.",
+        };
 
     /// <summary>The addition to a <c>.link</c> file that sets all offloads that were tried, those that help no more too: it replaces an earlier one.</summary>
     internal static string LinkText(IEnumerable<OffloadTrial> trials) =>

@@ -26,7 +26,10 @@ internal static partial class ProfileTable
             {
                 Finding = judgment.Finding with { Number = Math.Round(clock.Offset, 6), Error = Math.Round(clock.Error, 6), Unit = "s", Applies = clock.IsOff },
             };
-        });
+        })
+        {
+            AtBuild = "Nothing: a clock can be compared on a machine that runs, only.",
+        };
 
     private static ProfileSetting ClockSource() => new("clocksource",
         "What the guest's kernel counts time with",
@@ -63,7 +66,11 @@ internal static partial class ProfileTable
                     Unit = measured.Clock?.Drift is null ? null : "ppm",
                 },
             };
-        });
+        })
+        {
+            NotFor = "User-Mode Linux has one clock, which is the host's",
+            AtBuild = "Nothing: the kernel chooses by what each hypervisor has, and a check on a machine that runs tells when that drifts.",
+        };
 
     private static ProfileSetting Ntp() => new("ntp",
         "A program that keeps the guest's clock right",
@@ -86,8 +93,13 @@ internal static partial class ProfileTable
             return there is not null
                 ? setting.Wrong(FindingVerdict.Problem, $"{there} is {facts.Unit(there) switch { { File: "masked" or "masked-runtime" } => "masked", _ => "not running" }}",
                     new ProfileChange(ChangeKind.Unit, there, ProfileChange.On))
-                : setting.Elsewhere(FindingVerdict.Advice, "none is installed", "In the machine's spec: packages: [chrony]");
-        });
+                : setting.Elsewhere(FindingVerdict.Advice, "none is installed", "In the machine's spec: profile: auto, or packages: [chrony]");
+        })
+        {
+            AtBuild = "The program that is in the image is unmasked and enabled; where the description brings none, systemd-timesyncd is installed.",
+            Packages = ["systemd-timesyncd", "chrony", "ntpsec", "openntpd"],
+            Build = _ => [BuildStep.Unit(ProfileTargets.TimeUnits)],
+        };
 
     private static ProfileSetting Wallclock() => new("wallclock",
         "Whether a Xen guest's clock is its own",
@@ -103,7 +115,11 @@ internal static partial class ProfileTable
             _ => setting.Wrong(FindingVerdict.Advice, "the clock follows the host's",
                 ProfileChange.File(ProfileTargets.WallclockFile, "xen.independent_wallclock = 1\n"),
                 new ProfileChange(ChangeKind.Knob, ProfileTargets.Wallclock, "1")),
-        });
+        })
+        {
+            NotFor = "only kernels of Xen's guests ever had the knob",
+            AtBuild = "Nothing: kernels of today have no such knob; on one of old, apply it to the machine.",
+        };
 
     private static IReadOnlyList<string> GoodSources(GuestKind kind) => kind switch
     {

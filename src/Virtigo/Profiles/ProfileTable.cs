@@ -17,6 +17,9 @@ internal static partial class ProfileTable
 
     private static IReadOnlyList<GuestKind> Xen => [GuestKind.XenPv, GuestKind.XenPvh, GuestKind.XenHvm];
 
+    /// <summary>The settings that a kind of guest does not have.</summary>
+    public static IEnumerable<ProfileSetting> NotOf(GuestKind kind) => All.Except(Of(kind));
+
     /// <summary>The settings of a kind of guest; those that are right anywhere for one that is not known.</summary>
     public static IEnumerable<ProfileSetting> Of(GuestKind kind) => All.Where(setting => kind == GuestKind.Unknown
         ? setting.Kinds.Count == GuestKinds.All.Count

@@ -14,6 +14,7 @@ internal static partial class ProfileTargets
     public const string BalloonFile = "/etc/modules-load.d/virtigo-balloon.conf";
     public const string KernelFile = "/etc/default/grub.d/70-virtigo-profile.cfg";
     public const string ConsoleFile = "/etc/default/grub.d/71-virtigo-console.cfg";
+    public const string SerialFile = "/etc/default/grub.d/72-virtigo-serial.cfg";
     public const string GuestAgent = "qemu-guest-agent.service";
     public const string Trim = "fstrim.timer";
     public const string Rng = "virtio_rng";
@@ -29,7 +30,7 @@ internal static partial class ProfileTargets
     public static readonly IReadOnlyList<string> Offloads = ["tx", "rx", "tso", "gso", "gro"];
 
     private static readonly FrozenSet<string> s_files =
-        FrozenSet.Create(StringComparer.Ordinal, WallclockFile, ClockSourceFile, RngFile, BalloonFile, KernelFile, ConsoleFile);
+        FrozenSet.Create(StringComparer.Ordinal, WallclockFile, ClockSourceFile, RngFile, BalloonFile, KernelFile, ConsoleFile, SerialFile);
 
     /// <summary>The file that sets offloads of cards at boot: an addition to the file that applies to them.</summary>
     /// <param name="linkFile">The name of the file that applies.</param>

@@ -7,8 +7,13 @@ use Socket qw(AF_INET SOCK_STREAM SOCK_DGRAM inet_aton pack_sockaddr_in unpack_s
 my $SIOCETHTOOL = 0x8946;
 my %GET = (rx => 0x14, tx => 0x16, tso => 0x1e, gso => 0x23, gro => 0x2b);
 my $PIECE = 65536;
+
+# The system calls, by their numbers, and whether a long has 64 bits. A kernel of 64 bits also runs programs of 32, which have the other numbers.
 my $machine = (POSIX::uname())[4];
-my ($gettime, $adjtime) = $machine eq 'x86_64' ? (228, 159) : $machine =~ /^i.86$/ ? (265, 124) : (113, 171);
+my $wide = length(pack 'l!', 0) == 8 && $machine !~ /^(i.86|armv.*)$/;
+my ($gettime, $adjtime) = $wide ? ($machine eq 'x86_64' ? (228, 159) : (113, 171)) : $machine =~ /^(i.86|x86_64)$/ ? (265, 124) : (263, 124);
+# Those of 32 bits that have the time in 64: all architectures have them under these numbers since Linux 5.1.
+my ($gettime64, $adjtime64) = (403, 405);
 
 sub offload {
     my ($card, $what, $value) = @_;
@@ -22,8 +27,14 @@ sub offload {
 
 sub now {
     my $time = pack 'qq', 0, 0;
-    syscall($gettime, 1, $time) >= 0 or die "clock_gettime: $!\n";
-    my ($seconds, $nanoseconds) = unpack 'qq', $time;
+    my $form = 'qq';
+    if ($wide) {
+        syscall($gettime, 1, $time) >= 0 or die "clock_gettime: $!\n";
+    } elsif (syscall($gettime64, 1, $time) < 0) {
+        $form = 'll';
+        syscall($gettime, 1, $time) >= 0 or die "clock_gettime: $!\n";
+    }
+    my ($seconds, $nanoseconds) = unpack $form, $time;
     return $seconds * 1_000_000_000 + $nanoseconds;
 }
 
@@ -91,8 +102,14 @@ if ($what eq 'get' or $what eq 'set') {
 } elsif ($what eq 'step-clock') {
     my ($by) = @with;
     my $seconds = POSIX::floor($by / 1_000_000_000);
-    my $time = pack 'L x4 q q q q l x4 q q q q q q x120', 0x2100, 0, 0, 0, 0, 0, 0, 0, 0, $seconds, $by - $seconds * 1_000_000_000, 0;
-    syscall($adjtime, $time) >= 0 or die "adjtimex: $!\n";
+    my @timex = (0x2100, 0, 0, 0, 0, 0, 0, 0, 0, $seconds, $by - $seconds * 1_000_000_000, 0);
+    my $time = pack 'L x4 q q q q l x4 q q q q q q x112', @timex;
+    if ($wide) {
+        syscall($adjtime, $time) >= 0 or die "adjtimex: $!\n";
+    } elsif (syscall($adjtime64, 0, $time) < 0) {
+        my $short = pack 'L l4 l l3 l l l x80', @timex;
+        syscall($adjtime, $short) >= 0 or die "adjtimex: $!\n";
+    }
 } else {
     die "nothing is to be done\n";
 }

@@ -113,6 +113,8 @@ public sealed class PlanFingerprintTests
             With(t => t with { Backports = (new Uri("http://x.example/"), "trixie-backports") }),
             With(t => t with { Recommends = false }),
             With(t => t with { AutomaticUpdates = false }),
+            With(t => t with { Profile = "" }),
+            With(t => t with { Profile = "#!/bin/sh\n" }),
         ];
         Assert.Distinct(all.Select(choices => (Plan with { Target = new(choices, []) }).Fingerprint));
     }

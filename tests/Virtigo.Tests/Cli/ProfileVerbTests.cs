@@ -55,7 +55,8 @@ public sealed class ProfileVerbTests : IAsyncLifetime
         string shown = _command.Data.ToString();
         Assert.All(ProfileSetting.Names, name => Assert.Contains($"{name}: ", shown, StringComparison.Ordinal));
         Assert.Equal(0, await _command.Run("profile", "show", "uml"));
-        Assert.DoesNotContain("balloon: ", _command.Data.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("balloon: Whether", _command.Data.ToString(), StringComparison.Ordinal);
+        Assert.Contains("balloon: not applicable: only QEMU gives", _command.Data.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -67,7 +68,10 @@ public sealed class ProfileVerbTests : IAsyncLifetime
         using JsonDocument report = JsonDocument.Parse(_command.Data.ToString());
         JsonElement[] settings = [.. report.RootElement.GetProperty("settings").EnumerateArray()];
         Assert.Equal(GuestProfile.SettingsOf(kind).Select(setting => setting.Name), settings.Select(setting => setting.GetProperty("name").GetString()));
-        Assert.All(settings, setting => Assert.All(["what", "why", "read", "applied", "reverted"], key => Assert.NotEqual("", setting.GetProperty(key).GetString())));
+        Assert.All(settings, setting => Assert.All(["what", "why", "read", "applied", "reverted", "atBuild"], key => Assert.NotEqual("", setting.GetProperty(key).GetString())));
+        Assert.Equal(GuestProfile.NotApplicableTo(kind).Select(setting => setting.Name),
+            report.RootElement.GetProperty("notApplicable").EnumerateArray().Select(setting => setting.GetProperty("name").GetString()));
+        Assert.All(report.RootElement.GetProperty("notApplicable").EnumerateArray(), setting => Assert.NotEqual("", setting.GetProperty("why").GetString()));
     }
 
     [Theory]

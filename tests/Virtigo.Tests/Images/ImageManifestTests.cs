@@ -29,8 +29,8 @@ public sealed class ImageManifestTests
         {
             JsonObject without = JsonNode.Parse(Good)!.AsObject();
             without.Remove(member);
-            // Images made before there was another firmware or hypervisor, or more than one network card or disk, do not name theirs.
-            Assert.Equal(member is "firmware" or "networkCards" or "furtherDisks" or "proofs", ImageManifestFile.Parse(Bytes(without), Key).Problem is null);
+            // Images made before there was another firmware or hypervisor, or more than one network card or disk, do not name theirs; nor do those made before there were profiles.
+            Assert.Equal(member is "firmware" or "networkCards" or "furtherDisks" or "proofs" or "profile", ImageManifestFile.Parse(Bytes(without), Key).Problem is null);
             JsonObject empty = JsonNode.Parse(Good)!.AsObject();
             empty[member] = null;
             Assert.NotNull(ImageManifestFile.Parse(Bytes(empty), Key).Problem);
@@ -49,6 +49,16 @@ public sealed class ImageManifestTests
     {
         JsonObject manifest = JsonNode.Parse(Good)!.AsObject();
         manifest[member]!.AsArray().Add(null);
+        Assert.Contains("empty entry", ImageManifestFile.Parse(Bytes(manifest), Key).Problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("guests")]
+    [InlineData("settings")]
+    public void A_profile_with_an_empty_entry_is_refused(string member)
+    {
+        JsonObject manifest = JsonNode.Parse(Good)!.AsObject();
+        manifest["profile"]![member]!.AsArray().Add(null);
         Assert.Contains("empty entry", ImageManifestFile.Parse(Bytes(manifest), Key).Problem, StringComparison.Ordinal);
     }
 

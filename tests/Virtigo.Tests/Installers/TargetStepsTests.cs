@@ -40,6 +40,7 @@ public sealed class TargetStepsTests
         Backports = (new Uri("http://mirror.example/debian/"), "trixie-backports"),
         Recommends = true,
         AutomaticUpdates = true,
+        Profile = "#!/bin/sh\necho profile\n",
     };
 
     [Fact]
@@ -137,6 +138,8 @@ public sealed class TargetStepsTests
         Assert.Contains(calls, call => call is ["systemctl", "enable", "--", "backup@home.timer"]);
         Assert.Contains(calls, call => call is ["systemctl", "mask", "--", "apt-daily.timer"]);
         Assert.Equal(2, calls.Count(call => call[0] == "env"));
+        int profile = calls.ToList().FindIndex(call => call is ["sh", "/var/lib/virtigo/run/profile"]);
+        Assert.InRange(profile, calls.ToList().FindIndex(call => call[0] == "chpasswd"), calls.ToList().FindIndex(call => call[0] == "tar" && calls.ToList().IndexOf(call) > profile));
         Assert.False(Directory.Exists(shell.Path("var/lib/virtigo")));
         Assert.Equal("touch /var/tmp/booted\n", shell.Read("usr/local/lib/virtigo/first-boot.d/001"));
         Assert.Equal("/etc/systemd/system/virtigo-first-boot.service",
@@ -147,6 +150,7 @@ public sealed class TargetStepsTests
     [Theory]
     [InlineData("useradd", "users: bob cannot be made")]
     [InlineData("systemctl", "units: cannot enable nginx")]
+    [InlineData("sh", "profile: a setting cannot be made")]
     [InlineData("env", "run: the command in web.yml:30:5 failed")]
     [InlineData("getent", "files: there is no user www-data")]
     public void A_step_that_fails_ends_the_script_and_says_which(string failing, string said)

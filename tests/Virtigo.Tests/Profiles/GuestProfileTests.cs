@@ -28,7 +28,13 @@ public sealed partial class GuestProfileTests : IAsyncLifetime
         ProfileReport report = await Profile.CheckAsync(s_options, Token);
         Assert.Equal(before, _guest.Everything());
         Assert.Equal(GuestKind.Tcg, report.Kind);
-        Assert.Equal(GuestProfile.SettingsOf(GuestKind.Tcg).Select(setting => setting.Name), report.Findings.Select(finding => finding.Setting));
+        Assert.Equal(ProfileSetting.Names, report.Findings.Select(finding => finding.Setting));
+        Assert.Equal([("wallclock", "not applicable: only kernels of Xen's guests ever had the knob")],
+            report.Findings.Where(finding => finding.Verdict == FindingVerdict.NotApplicable).Select(finding => (finding.Setting, finding.Text)));
+        ProfileFinding network = report.Findings.Single(finding => finding.Setting == "network");
+        Assert.Equal("not measured: that takes a second machine on a network of this one's, and none is up", network.Text);
+        Assert.Contains("--with", network.Mend, StringComparison.Ordinal);
+        Assert.Equal("not measured: see network", report.Findings.Single(finding => finding.Setting == "offloads").Text);
         ProfileFinding ntp = report.Findings.Single(finding => finding.Setting == "ntp");
         Assert.Equal((FindingVerdict.Problem, "chrony.service is masked", "virtigo profile apply server ntp"), (ntp.Verdict, ntp.Text, ntp.Mend));
         Assert.Equal(FindingVerdict.Ok, report.Findings.Single(finding => finding.Setting == "clock").Verdict);
@@ -79,6 +85,76 @@ public sealed partial class GuestProfileTests : IAsyncLifetime
         ProfileStep left = Assert.Single(back.Steps, step => step.Left is not null);
         Assert.Equal((ProfileTargets.ClockSource, "acpi_pm"), (left.Target, left.After));
         Assert.Equal("acpi_pm", _guest.Read("sys/devices/system/clocksource/clocksource0/current_clocksource"));
+        Assert.Null(_guest.Read("var/lib/virtigo/profile.json"));
+    }
+
+    [Fact]
+    public async Task A_setting_that_such_a_guest_does_not_have_is_said_and_changes_nothing()
+    {
+        IReadOnlyDictionary<string, string> before = _guest.Everything();
+        ProfileOutcome outcome = await Profile.ApplyAsync(["wallclock"], s_options, Token);
+        Assert.Equal((FindingVerdict.NotApplicable, "wallclock"), (Assert.Single(outcome.Report!.Findings).Verdict, outcome.Report.Findings[0].Setting));
+        Assert.Empty(outcome.Steps);
+        Assert.Equal(before, _guest.Everything());
+    }
+
+    [Fact]
+    public async Task A_guest_that_says_nothing_of_what_it_runs_on_is_told_what_that_leaves_out()
+    {
+        _guest.Program("systemd-detect-virt", "echo none");
+        ProfileReport report = await Profile.CheckAsync(s_options with { MeasureNetwork = false }, Token);
+        Assert.Equal(GuestKind.Unknown, report.Kind);
+        Assert.Equal("not applicable: what this guest runs on is not known, and it is for guests of kvm, tcg", report.Findings.Single(finding => finding.Setting == "balloon").Text);
+        Assert.Equal("not measured: not asked for", report.Findings.Single(finding => finding.Setting == "network").Text);
+    }
+
+    [Fact]
+    public async Task A_clock_is_read_by_commands_where_none_can_be_given_input()
+    {
+        _guest.Program("date", "[ \"$1\" = +%s.%N ] || exec /bin/date \"$@\"; n=$(($(/bin/date +%s%N) + $(cat $R/ahead))); printf '%d.%09d\\n' $((n / 1000000000)) $((n % 1000000000))");
+        _guest.Write("ahead", "-100000000000");
+        GuestCommand noInput = (command, options, token) => options.InputStream is null ? _guest.Run(command, options, token) : throw new InvalidOperationException();
+        ProfileFinding found = (await new GuestProfile(noInput).CheckAsync(s_options with { Streams = false }, Token)).Findings.Single(finding => finding.Setting == "clock");
+        Assert.Equal(FindingVerdict.Problem, found.Verdict);
+        Assert.InRange(found.Number!.Value, -100 - found.Error!.Value - 0.05, -100 + found.Error.Value + 0.05);
+
+        _guest.Program("date", "exit 4");
+        VirtigoException failure = await Assert.ThrowsAsync<VirtigoException>(() => new GuestProfile(noInput).CheckAsync(s_options with { Streams = false }, Token));
+        Assert.Contains("date ended with 4", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_card_or_a_knob_that_is_gone_is_told_and_the_rest_taken_back()
+    {
+        IReadOnlyDictionary<string, string> before = _guest.Everything();
+        await Profile.ApplyAsync(["entropy"], s_options, Token);
+        ProfileState state = ProfileState.Parse(_guest.Read("var/lib/virtigo/profile.json")!)
+            .With(new KeptChange("wallclock", ChangeKind.Knob, ProfileTargets.Wallclock, "0", "1"))
+            .With(new KeptChange("offloads", ChangeKind.Offload, "eth7 tso", "on", "off"));
+        Assert.True((await _guest.Run(state.WriteCommand(), new CommandOptions(), Token)).Succeeded);
+
+        ProfileOutcome back = await Profile.RevertAsync(Token);
+
+        Assert.Equal([("eth7 tso", "it is no longer in the guest"), (ProfileTargets.Wallclock, "it is no longer in the guest"), (ProfileTargets.Rng, null), (ProfileTargets.RngFile, null)],
+            back.Steps.Select(step => (step.Target, step.Left)));
+        Assert.Equal(before, _guest.Everything());
+        Assert.Empty((await Profile.RevertAsync(Token)).Steps);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_taken_back_holds_nothing_up_and_is_kept_in_mind()
+    {
+        await Profile.ApplyAsync(["entropy", "ntp"], s_options, Token);
+        _guest.Program("modprobe", "echo 'it is in use' >&2; exit 1");
+        VirtigoException failure = await Assert.ThrowsAsync<VirtigoException>(() => Profile.RevertAsync(Token));
+        Assert.Equal(FailureKind.Guest, failure.Kind);
+        Assert.Contains("it is in use", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Taken back was: " + ProfileTargets.RngFile + ", chrony.service.", failure.Message, StringComparison.Ordinal);
+        Assert.Equal("masked inactive", _guest.Read("units/chrony.service"));
+        Assert.Equal(ProfileTargets.Rng, Assert.Single(ProfileState.Parse(_guest.Read("var/lib/virtigo/profile.json")!).Changes).Target);
+
+        _guest.Program("modprobe", "rmdir $R/sys/module/$2");
+        Assert.Equal(ProfileTargets.Rng, Assert.Single((await Profile.RevertAsync(Token)).Steps).Target);
         Assert.Null(_guest.Read("var/lib/virtigo/profile.json"));
     }
 

@@ -16,6 +16,9 @@ internal sealed partial class PlayedGuest : IAsyncDisposable
 
     private PlayedGuest(RealGuestSide side) => _side = side;
 
+    /// <summary>The folder that plays its root.</summary>
+    public string Root => _root;
+
     /// <summary>Runs its commands.</summary>
     public GuestCommand Run => (command, options, cancellationToken) => _side.Shell.ExecuteAsync(Inside().Replace(command, _root + "/$1"),
         options with { Environment = new Dictionary<string, string> { ["PATH"] = $"{_root}/bin:/usr/bin:/bin" } }, cancellationToken);
@@ -83,6 +86,6 @@ internal sealed partial class PlayedGuest : IAsyncDisposable
         File.SetUnixFileMode(Path.Combine(_root, "bin", name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    [GeneratedRegex(@"(?<![\w.}""])/(etc|proc|sys|var/lib/virtigo|usr/lib/systemd)(?!\w)")]
+    [GeneratedRegex(@"(?<![\w.}""])/(etc|proc|sys|boot|var/lib/virtigo|usr/lib/systemd|lib/systemd)(?!\w)")]
     private static partial Regex Inside();
 }

@@ -145,6 +145,9 @@ internal sealed record TargetChoices
     /// <summary>Units to mask.</summary>
     public IReadOnlyList<string> MaskedUnits { get; init; } = [];
 
+    /// <summary>The script that makes the settings of the hypervisors' profiles, once packages are installed and before files are written; empty for none.</summary>
+    public string Profile { get; init; } = "";
+
     /// <summary>Commands at the end of the install.</summary>
     public IReadOnlyList<TargetCommand> Run { get; init; } = [];
 
@@ -179,7 +182,7 @@ internal sealed record TargetChoices
     public bool IsNothing =>
         Files.Count + Groups.Count + Users.Count + EnabledUnits.Count + DisabledUnits.Count + MaskedUnits.Count + Run.Count + FirstBoot.Count
         + Debconf.Count + Repositories.Count + Pins.Count == 0
-        && Network.IsNothing && Backports is null && !Recommends && !AutomaticUpdates;
+        && Profile.Length == 0 && Network.IsNothing && Backports is null && !Recommends && !AutomaticUpdates;
 
     /// <summary>The choices as keys with their items, in a fixed order, without the keys that say nothing: equal choices give equal lists.</summary>
     public IEnumerable<(string Key, IReadOnlyList<string> Items)> Canonical()
@@ -208,6 +211,7 @@ internal sealed record TargetChoices
             ("recommends", Recommends ? ["true"] : []),
             ("network", Network.Canonical()),
             ("updates", AutomaticUpdates ? ["automatic"] : []),
+            ("profile", Profile.Length > 0 ? [Profile] : []),
         ];
         return all.Where(one => one.Item2.Count > 0);
     }

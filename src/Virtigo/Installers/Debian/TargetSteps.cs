@@ -18,6 +18,7 @@ internal sealed class TargetSteps
     public const string FailureMark = "step failed: ";
 
     private const string RunFolder = "/var/lib/virtigo/run";
+    private const string ProfileScript = RunFolder + "/profile";
     private const string FirstBootFolder = "/usr/local/lib/virtigo/first-boot.d";
     private const string FirstBootRunner = "/usr/local/lib/virtigo/first-boot";
     private const string FirstBootUnit = "/etc/systemd/system/virtigo-first-boot.service";
@@ -105,6 +106,7 @@ internal sealed class TargetSteps
         Add("before.tar", before.Length == 0 ? [] : TargetArchive.Write(before));
         Add("network.tar", network.Length == 0 ? [] : TargetArchive.Write(network));
         Add("after.tar", after.Length == 0 ? [] : TargetArchive.Write(after));
+        Add("profile", Utf8(choices.Profile));
         Add("debconf", Utf8(string.Concat(Answers(choices).Select(answer => $"{answer.Package} {answer.Question} {answer.Type} {answer.Value}".TrimEnd(' ') + "\n"))));
         Add("passwords", Utf8(string.Concat(choices.Users.Where(user => user.PasswordHash is not null).Select(user => $"{user.Name}:{user.PasswordHash}\n"))));
         Files = files;
@@ -269,6 +271,13 @@ internal sealed class TargetSteps
         if (choices.Users.Any(user => user.PasswordHash is not null))
         {
             Step("chroot \"$target\" chpasswd --encrypted <\"$given/passwords\"", "users: the passwords cannot be set");
+        }
+
+        if (choices.Profile.Length > 0)
+        {
+            Step($"mkdir -p \"$target{RunFolder}\" && cp \"$given/profile\" \"$target{ProfileScript}\"", "profile: it cannot be handed over");
+            Step($"in-target sh {ProfileScript}", "profile: a setting cannot be made");
+            script.Append(CultureInfo.InvariantCulture, $"rm -rf \"$target{RunFolder}\"\nrmdir \"$target{Path.GetDirectoryName(RunFolder)}\" 2>/dev/null\n");
         }
 
         foreach ((string database, string what, IEnumerable<string> names) in ((string, string, IEnumerable<string>)[])
