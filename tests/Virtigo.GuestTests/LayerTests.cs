@@ -1,4 +1,5 @@
 using Virtigo.Images;
+using Virtigo.Profiles;
 using Xunit;
 
 namespace Virtigo.GuestTests;
@@ -12,6 +13,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
         users: [carol]
         files: [{content: "of {{hostname}}\n", to: /etc/ground, template: true}, {content: "{{{Guid.NewGuid()}}}\n", to: /etc/once}]
         units: {mask: apt-daily.timer}
+        profile: tcg
         run: echo base >> /srv/order
         first-boot: echo base >> /srv/booted
         """;
@@ -39,6 +41,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
             from: ground.yml
             packages: [dc, -nano]
             users: [{name: bob, groups: [carol]}]
+            profile: xen
             files: [{content: "mine\n", to: /srv/mine, owner: bob}]
             run: 'echo "$(hostname) $(echo 6 7 \* p | dc)" >> /srv/order'
             first-boot: echo second >> /srv/booted
@@ -63,6 +66,27 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
         Assert.Equal("base second", await machine.ShellAsync("for i in $(seq 60); do [ \"$(wc -l < /srv/booted)\" = 2 ] && break; sleep 1; done; tr '\\n' ' ' < /srv/booted | sed 's/ $//'", Cancel));
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
         Assert.Equal("none", await machine.ShellAsync("ls /etc/apt/apt.conf.d/00virtigo-install 2>/dev/null || echo none", Cancel));
+        await AssertProfileAsync(second.Manifest.Profile, machine);
+    }
+
+    /// <summary>The profile of the one below and of the one on it: in the kernel's arguments, in the manifest, and taken back by a machine that runs.</summary>
+    private static async Task AssertProfileAsync(ImageProfile built, BootedCopy machine)
+    {
+        const string menu = "grep -c 'linux.*no_timer_check' /boot/grub/grub.cfg; grep -c 'linux.*console=hvc0' /boot/grub/grub.cfg";
+        Assert.Equal(["tcg", "xen-pv", "xen-pvh", "xen-hvm"], built.Guests);
+        Assert.Equal(ProfileSetting.Names, built.Settings.Select(setting => setting.Name));
+        Assert.Equal(["console", "kernel-arguments"], built.Settings.Where(setting => setting.Outcome == "applied").Select(setting => setting.Name));
+        Assert.Equal(["ntp", "discard", "agent"], built.Settings.Where(setting => setting.Outcome == "there").Select(setting => setting.Name));
+        string arguments = await machine.ShellAsync("cat /proc/cmdline", Cancel);
+        Assert.Contains("console=hvc0 console=tty0 console=ttyS0,115200", arguments, StringComparison.Ordinal);
+        Assert.Contains(" no_timer_check", arguments, StringComparison.Ordinal);
+        Assert.Equal("active", await machine.ShellAsync("systemctl is-active systemd-timesyncd", Cancel));
+
+        ProfileOutcome back = await new GuestProfile(machine.ExecuteAsync).RevertAsync(Cancel);
+
+        Assert.Equal([("console", null), ("kernel-arguments", null)], back.Steps.Select(step => (step.Setting, step.Left)));
+        Assert.Equal("0\n0", await machine.ShellAsync(menu, Cancel));
+        Assert.Equal("none", await machine.ShellAsync("ls /var/lib/virtigo 2>/dev/null || echo none", Cancel));
     }
 
     [Fact]
