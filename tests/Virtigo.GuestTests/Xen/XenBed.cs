@@ -23,7 +23,6 @@ public sealed class XenBed : IAsyncDisposable
     private const string Tests = "/opt/tests";
     private const string Dotnet = "/opt/dotnet";
     private const string Ground = "/opt/ground";
-    private const string InstalledDevice = "/dev/vdb";
     private const string Report = "/opt/results/report.json";
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(60);
     private readonly IDisposable _place;
@@ -42,7 +41,7 @@ public sealed class XenBed : IAsyncDisposable
     public static async Task<XenBed> StartAsync(Lab lab)
     {
         // The installed one first: the bed's own is then a layer above it.
-        StoredImage installed = await lab.Golden;
+        _ = await lab.Golden;
         StoredImage image = await BuildAsync(lab);
         AcceleratorReport accelerator = await new QemuHypervisor(lab.Paths).ProbeAsync((await lab.Installer).KernelPath, Cancel);
         var sockets = SocketFolder.Create(lab.Paths);
@@ -63,20 +62,14 @@ public sealed class XenBed : IAsyncDisposable
                 CpuModel = GuestPlatform.EmulatedProcessor + ",+npt",
                 AgentChannel = true,
                 StreamChannel = true,
-                Disks =
-                [
-                    new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true },
-
-                    // The bytes of its file, not those of its disk: two disks with file systems of one name would be mixed up.
-                    new GuestDisk(installed.DiskPath, Virtigo.Hypervisors.DiskFormat.Raw) { ReadOnly = true },
-                ],
+                Disks = [new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
             },
         }));
         try
         {
             await bed.Dom0.StartAsync(Cancel);
-            await bed.FurnishAsync(work.Path, installed);
+            await bed.FurnishAsync(work.Path);
             return bed;
         }
         catch
@@ -153,7 +146,7 @@ public sealed class XenBed : IAsyncDisposable
         }
     }
 
-    private async Task FurnishAsync(string work, StoredImage installed)
+    private async Task FurnishAsync(string work)
     {
         string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
         string root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
@@ -167,9 +160,6 @@ public sealed class XenBed : IAsyncDisposable
         string disk = Path.Combine(work, "empty.qcow2");
         await QemuImage.CreateAsync(disk, 1 << 20, Cancel);
         await Dom0.CopyInAsync(disk, Ground + "/", Cancel);
-        string copy = Path.Combine(work, "installed.qcow2");
-        await QemuImage.CreateOverlayUnseenAsync(InstalledDevice, Qcow2Header.Read(installed.DiskPath).VirtualBytes, copy, Cancel);
-        await Dom0.CopyInAsync(copy, Ground + "/", Cancel);
         await Dom0.RunAsync($$"""
             set -e
             cd {{Ground}}

@@ -15,6 +15,13 @@ public sealed class XenBedTests(Lab lab)
         nameof(XenGuestTests.A_killed_guest_is_gone_and_takes_no_commands),
     ];
 
+    private static readonly string[] s_machine =
+    [
+        nameof(XenGuestTests.A_guest_that_powers_itself_off_ends_cleanly_and_leaves_nothing),
+        nameof(XenGuestTests.The_agents_channel_carries_bytes_both_ways),
+        nameof(XenHvmGuestTests.A_second_serial_port_is_another),
+    ];
+
     [Fact]
     public async Task Guests_of_Xen_are_made_speak_take_SysRq_and_are_destroyed()
     {
@@ -37,7 +44,17 @@ public sealed class XenBedTests(Lab lab)
         Assert.True(tests.Count >= 2 * Classes.Length * s_essential.Length, $"only {tests.Count} tests were run");
     }
 
-    private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests), nameof(XenHvmGuestTests)];
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task Guests_that_are_whole_PCs_boot_a_kernel_speak_on_two_ports_and_have_an_agent()
+    {
+        await using XenBed bed = await XenBed.StartAsync(lab);
+        IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. s_machine.SelectMany(test => (string[])["--filter-method", $"*.{nameof(XenHvmGuestTests)}.{test}"])]);
+        ExpectPassed(tests);
+        Assert.Equal(s_machine.Length, tests.Count);
+    }
+
+    private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
 
     private static bool IsAsExpected(InnerTest test) => test.Status == "passed";
 

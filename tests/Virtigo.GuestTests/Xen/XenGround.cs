@@ -22,9 +22,6 @@ public sealed class XenGround
     /// <summary>A disk of 1 MiB in qcow2, empty.</summary>
     public string Qcow2 => Path.Combine(_folder, "empty.qcow2");
 
-    /// <summary>A disk in qcow2 over that of an installed system.</summary>
-    public string Installed => Path.Combine(_folder, "installed.qcow2");
-
     /// <summary>The kernel's modules for Xen's own devices, unpacked, in the order in which they are loaded.</summary>
     public IEnumerable<string> OwnModules => Listed("own-modules");
 

@@ -15,6 +15,8 @@ internal static class QemuCommandLine
     /// <summary>The most disks, and the most network cards.</summary>
     public const int MaxDevices = 8;
 
+    private const string SerialPrefix = "serial-";
+
     // A guest names its devices by their places on the bus: a machine with more cards still finds its first where the installer found it.
     private const int FirstDisk = 0x2;
     private const int FirstNic = 0x3;
@@ -58,7 +60,7 @@ internal static class QemuCommandLine
     public static string Driver(GuestDisk disk) => disk.Format == DiskFormat.Raw ? "raw" : "qcow2";
 
     /// <summary>The id of a serial port's connection.</summary>
-    public static string SerialId(string name) => "serial-" + name;
+    public static string SerialId(string name) => SerialPrefix + name;
 
     /// <summary>The arguments for a guest. It starts paused.</summary>
     /// <param name="config">The guest, already checked.</param>
@@ -99,11 +101,12 @@ internal static class QemuCommandLine
 
     /// <summary>The arguments for a guest's disks, cards, serial ports and channels.</summary>
     /// <param name="config">The guest, already checked.</param>
-    public static IReadOnlyList<string> Devices(GuestConfig config) =>
+    /// <param name="serialPrefix">What the ids of serial ports' connections begin with.</param>
+    public static IReadOnlyList<string> Devices(GuestConfig config, string serialPrefix = SerialPrefix) =>
     [
         .. config.Disks.SelectMany(Disk),
         .. config.Nics.SelectMany(Nic),
-        .. config.Serials.SelectMany(serial => Serial(config, serial)),
+        .. config.Serials.SelectMany(serial => Serial(config, serial, serialPrefix + serial.Name)),
         .. Channels(config),
     ];
 
@@ -166,8 +169,8 @@ internal static class QemuCommandLine
         "-device", Invariant($"virtio-net-pci,netdev=net{index},mac={nic.Mac},host_mtu={nic.Mtu},addr={Place(index, FirstNic, MoreNics)},romfile="),
     ];
 
-    private static string[] Serial(GuestConfig config, GuestSerial serial) =>
-        ["-chardev", Connect(SerialId(serial.Name), SerialSocket(config, serial)), "-serial", "chardev:" + SerialId(serial.Name)];
+    private static string[] Serial(GuestConfig config, GuestSerial serial, string id) =>
+        ["-chardev", Connect(id, SerialSocket(config, serial)), "-serial", "chardev:" + id];
 
     private static string[] Channels(GuestConfig config) =>
     [

@@ -20,6 +20,9 @@ internal static class XlConfig
 
     private const int FirstDisk = 202;
 
+    // xl takes every connection of QEMU's whose name begins with "serial" for one of its own, and looks for its number.
+    private const string SerialPrefix = "port-";
+
     /// <summary>The port of the agent's channel in the guest, after the console.</summary>
     public const string AgentDevice = "/dev/hvc1";
 
@@ -112,7 +115,7 @@ internal static class XlConfig
             Set("vga", Quote("none"));
             Set("vnc", "0");
             Set("usb", "0");
-            Set("device_model_args_hvm", List([.. QemuCommandLine.Devices(config), "-device", "virtio-rng-pci"]));
+            Set("device_model_args_hvm", List([.. QemuCommandLine.Devices(config, SerialPrefix), "-device", "virtio-rng-pci"]));
         }
 
         void Set(string key, string value) => text.Append(key).Append(" = ").Append(value).Append('\n');
