@@ -72,13 +72,6 @@ public sealed class BootedCopy : IAsyncDisposable
     public Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken) =>
         _machine.ExecuteAsync(command, options, cancellationToken);
 
-    /// <summary>Runs a shell command as a profile does.</summary>
-    public async Task<Virtigo.Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
-    {
-        await using var shell = new AgentShell(_agent, TimeProvider.System);
-        return await shell.ExecuteAsync(command, options, cancellationToken);
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _machine.DisposeAsync();
