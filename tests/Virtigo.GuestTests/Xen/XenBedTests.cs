@@ -20,6 +20,10 @@ public sealed class XenBedTests(Lab lab)
         nameof(XenGuestTests.A_guest_that_powers_itself_off_ends_cleanly_and_leaves_nothing),
         nameof(XenGuestTests.The_agents_channel_carries_bytes_both_ways),
         nameof(XenHvmGuestTests.A_second_serial_port_is_another),
+        nameof(XenGuestTests.Disks_are_written_and_read_and_one_that_cannot_be_written_is_not),
+        nameof(XenGuestTests.A_SysRq_command_is_taken_by_the_kernel),
+        nameof(XenGuestTests.The_power_button_of_a_guest_whose_system_answers_it_is_a_clean_end),
+        nameof(XenGuestTests.A_killed_guest_is_gone_and_takes_no_commands),
     ];
 
     [Fact]
@@ -46,7 +50,7 @@ public sealed class XenBedTests(Lab lab)
 
     [Fact]
     [Trait(Tiers.Name, Tiers.Thorough)]
-    public async Task Guests_that_are_whole_PCs_boot_a_kernel_speak_on_two_ports_and_have_an_agent()
+    public async Task Guests_that_are_whole_PCs_boot_a_kernel_and_have_ports_disks_an_agent_SysRq_and_a_power_button()
     {
         await using XenBed bed = await XenBed.StartAsync(lab);
         IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. s_machine.SelectMany(test => (string[])["--filter-method", $"*.{nameof(XenHvmGuestTests)}.{test}"])]);
