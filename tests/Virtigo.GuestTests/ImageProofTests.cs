@@ -44,6 +44,8 @@ public sealed class ImageProofTests(Lab lab) : IDisposable
         await using ImageRun machine = await ImageRun.StartAsync(lab.Paths, uml, image, new RunOptions(), Cancel);
 
         Assert.Equal((0, "uml\n"), await machine.ExecuteAsync("/usr/bin/systemd-detect-virt", [], Cancel));
+        string longest = string.Concat(Enumerable.Repeat("# As long as no terminal holds.\n", 2000));
+        Assert.Equal((3, "all of it\n"), await machine.ExecuteAsync("/bin/sh", ["-c", longest + "echo 'all of it'; exit 3"], Cancel));
         Assert.Equal((0, "web\n"), await machine.ExecuteAsync("/usr/bin/hostname", [], Cancel));
     }
 

@@ -102,7 +102,7 @@ public sealed class ImageRun : IAsyncDisposable
     public async Task<(int ExitCode, string Output)> ExecuteAsync(
         string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        using var agent = new GuestAgent(_guest.Agent!, TimeProvider.System);
+        using var agent = GuestAgent.Of(_guest, TimeProvider.System);
         try
         {
             await agent.WaitAsync(cancellationToken);
@@ -123,7 +123,7 @@ public sealed class ImageRun : IAsyncDisposable
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.</exception>
     public async Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
     {
-        using var agent = new GuestAgent(_guest.Agent!, TimeProvider.System);
+        using var agent = GuestAgent.Of(_guest, TimeProvider.System);
         await using var shell = new AgentShell(agent, TimeProvider.System);
         try
         {

@@ -21,6 +21,9 @@ public interface IGuest : IAsyncDisposable
     /// <summary>The channel to the guest's agent, or null when the guest was started without one. It has one reader.</summary>
     Stream? Agent { get; }
 
+    /// <summary>The longest request to the agent that surely arrives, in bytes, at least 1024; what is longer is to be given in parts.</summary>
+    int AgentRequestLimit => int.MaxValue;
+
     /// <summary>The channel for streams, or null when the guest was started without one. It has one reader.</summary>
     Stream? Channel { get; }
 

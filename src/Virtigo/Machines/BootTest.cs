@@ -94,7 +94,7 @@ internal sealed partial class BootTest(IHypervisor hypervisor, TimeProvider cloc
 
     private async Task<BootReport> AskAsync(IGuest guest, long start, CancellationToken cancellationToken)
     {
-        using var agent = new GuestAgent(guest.Agent!, clock);
+        using var agent = GuestAgent.Of(guest, clock);
         await agent.WaitAsync(cancellationToken);
         string state = await OutputAsync(agent, "/usr/bin/systemctl", ["is-system-running", "--wait"], cancellationToken);
         TimeSpan up = clock.GetElapsedTime(start);

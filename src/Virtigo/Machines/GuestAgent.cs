@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Virtigo.Host;
+using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
 
 namespace Virtigo.Machines;
@@ -26,12 +27,14 @@ internal sealed record GuestCommandResult(int ExitCode, byte[] Output, byte[] Er
 /// </summary>
 /// <param name="channel">The channel; not disposed.</param>
 /// <param name="clock">The clock for waits.</param>
-internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposable
+/// <param name="requestLimit">The longest request that surely arrives, in bytes.</param>
+internal sealed class GuestAgent(Stream channel, TimeProvider clock, int requestLimit = int.MaxValue) : IDisposable
 {
     /// <summary>The longest answer, in bytes; output of a program comes in one answer, as base64.</summary>
     public const int AnswerLimit = 24 << 20;
 
     private const int Chunk = 64 << 10;
+    private const int WriteOverhead = 128;
     private const byte Delimiter = 0xFF;
     private static readonly TimeSpan SyncRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(1);
@@ -39,6 +42,9 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
     private readonly BoundedLineReader _reader = new(channel, AnswerLimit);
     private Task<ReadOnlyMemory<byte>?>? _reading;
     private bool _synchronised;
+
+    /// <summary>A client of a guest's agent. The guest was started with one.</summary>
+    public static GuestAgent Of(IGuest guest, TimeProvider clock) => new(guest.Agent!, clock, guest.AgentRequestLimit);
 
     /// <summary>Waits until the agent answers, asking again every two seconds. Cancel it to give up.</summary>
     /// <exception cref="IOException">The channel broke: the guest has ended.</exception>
@@ -95,23 +101,13 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
     public async Task<GuestCommandResult> RunAsync(
         string program, IReadOnlyList<string> arguments, byte[] input, CancellationToken cancellationToken)
     {
-        JsonElement started = await ExecuteAsync("guest-exec", writer =>
+        Action<Utf8JsonWriter> exec = Exec(program, arguments, input);
+        if (QmpMessage.Format("guest-exec", exec).Length > requestLimit)
         {
-            writer.WriteString("path", program);
-            writer.WriteStartArray("arg");
-            foreach (string argument in arguments)
-            {
-                writer.WriteStringValue(argument);
-            }
+            exec = Exec("/bin/sh", [await PutScriptAsync(program, arguments, input, cancellationToken)], []);
+        }
 
-            writer.WriteEndArray();
-            if (input.Length > 0)
-            {
-                writer.WriteBase64String("input-data", input);
-            }
-
-            writer.WriteBoolean("capture-output", true);
-        }, cancellationToken);
+        JsonElement started = await ExecuteAsync("guest-exec", exec, cancellationToken);
         long pid = GuestAgentMessage.Number(started, "pid") ?? throw new InvalidDataException("The guest's agent started a program without naming its process.");
         for (TimeSpan pause = TimeSpan.FromMilliseconds(20); ; pause = pause < LongestPoll ? pause * 2 : LongestPoll)
         {
@@ -134,16 +130,7 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
     /// <exception cref="IOException">The channel broke: the guest has ended.</exception>
     public async Task<byte[]> ReadFileAsync(string path, int limit, CancellationToken cancellationToken)
     {
-        JsonElement opened = await ExecuteAsync("guest-file-open", writer =>
-        {
-            writer.WriteString("path", path);
-            writer.WriteString("mode", "r");
-        }, cancellationToken);
-        if (opened.ValueKind != JsonValueKind.Number || !opened.TryGetInt64(out long handle))
-        {
-            throw new InvalidDataException("The guest's agent opened a file without a handle.");
-        }
-
+        long handle = await OpenAsync(path, "r", cancellationToken);
         try
         {
             return await ReadAllAsync(path, handle, limit, cancellationToken);
@@ -156,6 +143,82 @@ internal sealed class GuestAgent(Stream channel, TimeProvider clock) : IDisposab
 
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
+
+    private static Action<Utf8JsonWriter> Exec(string program, IReadOnlyList<string> arguments, byte[] input) => writer =>
+    {
+        writer.WriteString("path", program);
+        writer.WriteStartArray("arg");
+        foreach (string argument in arguments)
+        {
+            writer.WriteStringValue(argument);
+        }
+
+        writer.WriteEndArray();
+        if (input.Length > 0)
+        {
+            writer.WriteBase64String("input-data", input);
+        }
+
+        writer.WriteBoolean("capture-output", true);
+    };
+
+    /// <summary>Puts a command that is too long for one request into the guest, piece by piece, as a script that removes itself.</summary>
+    /// <returns>The script's path.</returns>
+    private async Task<string> PutScriptAsync(string program, IReadOnlyList<string> arguments, byte[] input, CancellationToken cancellationToken)
+    {
+        // The agent makes files that everyone may write; nobody else gets into the folder.
+        string folder = "/run/virtigo-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+        GuestCommandResult made = await RunAsync("/bin/mkdir", ["-m", "700", folder], cancellationToken);
+        if (made.ExitCode != 0)
+        {
+            throw new InvalidDataException($"The guest has no place for a long command: {made.ErrorText.TrimEnd()}");
+        }
+
+        string read = "";
+        if (input.Length > 0)
+        {
+            await WriteFileAsync(folder + "/input", input, cancellationToken);
+            read = $"exec <{folder}/input\n";
+        }
+
+        string script = folder + "/run";
+        await WriteFileAsync(script, Encoding.UTF8.GetBytes($"{read}rm -rf {folder}\nexec {ShellQuote.Command(program, arguments)}\n"), cancellationToken);
+        return script;
+    }
+
+    private async Task WriteFileAsync(string path, byte[] content, CancellationToken cancellationToken)
+    {
+        long handle = await OpenAsync(path, "w", cancellationToken);
+        int chunk = (requestLimit - WriteOverhead) / 4 * 3;
+        for (int done = 0; done < content.Length;)
+        {
+            int count = Math.Min(chunk, content.Length - done);
+            JsonElement written = await ExecuteAsync("guest-file-write", writer =>
+            {
+                writer.WriteNumber("handle", handle);
+                writer.WriteBase64String("buf-b64", content.AsSpan(done, count));
+            }, cancellationToken);
+            if (GuestAgentMessage.Number(written, "count") != count)
+            {
+                throw new InvalidDataException($"The guest's agent did not write {path}.");
+            }
+
+            done += count;
+        }
+
+        await ExecuteAsync("guest-file-close", writer => writer.WriteNumber("handle", handle), cancellationToken);
+    }
+
+    private async Task<long> OpenAsync(string path, string mode, CancellationToken cancellationToken)
+    {
+        JsonElement opened = await ExecuteAsync("guest-file-open", writer =>
+        {
+            writer.WriteString("path", path);
+            writer.WriteString("mode", mode);
+        }, cancellationToken);
+        return opened.ValueKind == JsonValueKind.Number && opened.TryGetInt64(out long handle) ? handle
+            : throw new InvalidDataException("The guest's agent opened a file without a handle.");
+    }
 
     private static GuestCommandResult Result(JsonElement status)
     {

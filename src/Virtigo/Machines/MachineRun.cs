@@ -32,7 +32,7 @@ internal sealed partial class MachineRun : IAsyncDisposable
     public MachineRun(MachineConfig config, IGuest guest)
     {
         (_config, Guest) = (config, guest);
-        _agent = !OnConsole && guest.Agent is { } agent ? new GuestAgent(agent, config.Clock) : null;
+        _agent = !OnConsole && guest.Agent is not null ? GuestAgent.Of(guest, config.Clock) : null;
         _channel = guest.Channel is { } channel && _agent is not null ? new GuestChannel(channel) : null;
         _reading = Task.Run(() => Console.ReadAsync(guest.OpenSerial(config.Console)));
         _unlocking = config.Passphrase is { } passphrase

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
+using Virtigo.Host;
 using Virtigo.Machines;
 using Virtigo.Tests.Hypervisors;
 using Xunit;
@@ -47,6 +48,60 @@ public sealed class GuestAgentTests : IDisposable
 
         GuestCommandResult result = await running.WaitAsync(Soon, Token);
         Assert.Equal((3, "6.12\n", "no", true), (result.ExitCode, result.OutputText, result.ErrorText, result.Truncated));
+    }
+
+    [Fact]
+    public async Task What_is_too_long_for_one_request_goes_in_parts_into_a_folder_of_its_own()
+    {
+        const int limit = 1024;
+        string script = string.Concat(Enumerable.Repeat("it's long; ", 300));
+        byte[] input = [.. Enumerable.Range(0, 3000).Select(i => (byte)i)];
+        using var agent = new GuestAgent(_host, TimeProvider.System, limit);
+        Task<GuestCommandResult> running = agent.RunAsync("/bin/sh", ["-c", script], input, Token);
+        await SynchroniseAsync();
+        var files = new Dictionary<string, List<byte>>();
+        string open = "";
+        string ran = "";
+        while (ran.Length == 0)
+        {
+            string heard = await HearAsync();
+            Assert.InRange(heard.Length, 1, limit);
+            string[] parts = heard.Split(' ', 2);
+            using var arguments = JsonDocument.Parse(parts[1]);
+            string Text(string name) => arguments.RootElement.GetProperty(name).GetString()!;
+            switch (parts[0])
+            {
+                case "guest-exec" when Text("path") == "/bin/mkdir":
+                    Assert.Contains("""["-m","700","/run/virtigo-""", parts[1], StringComparison.Ordinal);
+                    await SayAsync("""{"return": {"pid": 1}}""");
+                    await HearAsync();
+                    await SayAsync("""{"return": {"exited": true, "exitcode": 0}}""");
+                    break;
+                case "guest-file-open":
+                    files[open = Text("path")] = [];
+                    await SayAsync("""{"return": 7}""");
+                    break;
+                case "guest-file-write":
+                    byte[] bytes = arguments.RootElement.GetProperty("buf-b64").GetBytesFromBase64();
+                    files[open].AddRange(bytes);
+                    await SayAsync($$"""{"return": {"count": {{bytes.Length}}, "eof": false } }""");
+                    break;
+                case "guest-file-close":
+                    await SayAsync("""{"return": {}}""");
+                    break;
+                default:
+                    ran = arguments.RootElement.GetProperty("arg")[0].GetString()!;
+                    break;
+            }
+        }
+
+        await SayAsync("""{"return": {"pid": 2}}""");
+        await HearAsync();
+        await SayAsync("""{"return": {"exited": true, "exitcode": 5}}""");
+        Assert.Equal(5, (await running.WaitAsync(Soon, Token)).ExitCode);
+        string folder = Path.GetDirectoryName(ran)!;
+        Assert.Equal(input, files[folder + "/input"]);
+        Assert.Equal($"exec <{folder}/input\nrm -rf {folder}\nexec /bin/sh -c {ShellQuote.Word(script)}\n", Encoding.UTF8.GetString([.. files[ran]]));
     }
 
     [Fact]

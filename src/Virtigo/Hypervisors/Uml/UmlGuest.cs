@@ -29,6 +29,10 @@ internal sealed class UmlGuest : IGuest
     /// <inheritdoc/>
     public Stream? Agent => _launch.Agent;
 
+    // A terminal holds 4 KiB for its reader; with 128 bytes of room left the kernel stops reading the line, and never begins again.
+    /// <inheritdoc/>
+    public int AgentRequestLimit => 3584;
+
     /// <inheritdoc/>
     public Stream? Channel => null;
 
