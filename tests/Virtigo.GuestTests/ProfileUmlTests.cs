@@ -32,7 +32,7 @@ public sealed class ProfileUmlTests(Lab lab)
         Assert.Equal(GuestKind.Uml, report.Kind);
         Assert.Equal(GuestProfile.NotApplicableTo(GuestKind.Uml).Select(setting => setting.Name),
             report.Findings.Where(finding => finding.Verdict == FindingVerdict.NotApplicable).Select(finding => finding.Setting));
-        Assert.Equal(("ttyS0", FindingVerdict.Ok), (Of("console", report).Text, Of("console", report).Verdict));
+        Assert.Equal(("ttyS0, tty0", FindingVerdict.Ok), (Of("console", report).Text, Of("console", report).Verdict));
         Assert.Equal((FindingVerdict.Ok, FindingVerdict.Advice), (Of("entropy", report).Verdict, Of("ntp", report).Verdict));
         Assert.Equal(FindingVerdict.Problem, Of("clock", report).Verdict);
         Assert.InRange(Of("clock", report).Number!.Value, -105, -95);
