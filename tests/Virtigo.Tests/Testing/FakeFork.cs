@@ -32,7 +32,8 @@ internal sealed class FakeTarget(params string[] machines) : IStepTarget
 /// <summary>A fork that is only counted.</summary>
 internal sealed class FakeFork : ITestFork
 {
-    private readonly Pipe _console = new();
+    // What is said has been read when the saying ends.
+    private readonly Pipe _console = new(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
     private bool _opened;
 
     public FakeTarget Fake { get; } = new("server", "client");
