@@ -15,10 +15,19 @@ internal static class HypervisorOptions
 
     public static Option<bool> Matrix(string what) => new("--matrix") { Description = what };
 
-    public static Option<bool> Trusted() => new("--trusted")
+    public static Option<bool> Trusted(string where, string choosers) => new("--trusted")
     {
-        Description = "What runs in it may do what you may: auto may take User-Mode Linux, which is no wall",
+        Description = $"What runs in {where} may do what you may: {choosers} may take User-Mode Linux, which is no wall",
     };
+
+    /// <summary>Refuses a hypervisor that is named beside <c>--matrix</c>.</summary>
+    public static void ExpectNone(string? hypervisor)
+    {
+        if (hypervisor is not null)
+        {
+            throw new VirtigoException(FailureKind.Usage, $"--matrix is every hypervisor, and --hypervisor {hypervisor} is one.", "Give one of them.");
+        }
+    }
 
     /// <summary>Chooses, and says why where there was a choice.</summary>
     public static async Task<IHypervisor> ChooseAsync(Invocation run, string wish, HypervisorNeeds needs, CancellationToken cancellationToken)

@@ -32,7 +32,8 @@ internal static class ImageProveVerb
             StoredImage image = new ImageStore(host.Paths, host.Clock).Find(run.Value(which)!);
             if (run.Value(matrix))
             {
-                return await ProveAllAsync(run, image, run.Value(hypervisor) is { } one ? throw new VirtigoException(FailureKind.Usage, $"--matrix is every hypervisor, and --hypervisor {one} is one.", "Give one of them.") : true, cancellationToken);
+                HypervisorOptions.ExpectNone(run.Value(hypervisor));
+                return await ProveAllAsync(run, image, again: true, cancellationToken);
             }
 
             using var kernel = new ImageKernel(host.Paths, image);

@@ -19,7 +19,7 @@ internal static class RunVerb
         Option<string> accelerator = Accelerators.Option();
         Option<int?> cpus = new("--cpus") { Description = "How many virtual CPUs [default: 1]", HelpName = "count" };
         Option<string?> hypervisor = HypervisorOptions.Option("What runs it; auto takes the fastest that can [default: auto]");
-        Option<bool> trusted = HypervisorOptions.Trusted();
+        Option<bool> trusted = HypervisorOptions.Trusted("it", "auto");
         Option<bool> root = new("--root") { Description = "Log the console in as root, in this copy only" };
         var verb = new Verb("run", "Boot a throw-away copy of an image, its serial console on this terminal; Ctrl-] leaves and destroys it, Ctrl-^ and a key is a SysRq command",
             "virtigo run web                    # Ctrl-] to leave",

@@ -41,9 +41,9 @@ internal static class TestVerb
         }
 
         IReadOnlyList<(string Path, Func<TestReport, string> Text)> reports = wanted.Reports(run);
-        if (run.Value(wanted.Matrix) && run.Value(wanted.Hypervisor) is { } one)
+        if (run.Value(wanted.Matrix))
         {
-            throw new VirtigoException(FailureKind.Usage, $"--matrix is every hypervisor, and --hypervisor {one} is one.", "Give one of them.");
+            HypervisorOptions.ExpectNone(run.Value(wanted.Hypervisor));
         }
 
         await using var kept = new KeptTests(run);

@@ -70,7 +70,7 @@ internal sealed class TestVerbOptions
 
     public Option<bool> Matrix { get; } = HypervisorOptions.Matrix("Run the tests under every hypervisor that can, and show a line for each and each test");
 
-    public Option<bool> Trusted { get; } = new("--trusted") { Description = "What runs in the machines may do what you may: auto and --matrix may take User-Mode Linux, which is no wall" };
+    public Option<bool> Trusted { get; } = HypervisorOptions.Trusted("the machines", "auto and --matrix");
 
     public void AddTo(Verb verb)
     {

@@ -16,17 +16,20 @@ internal sealed partial class ApplianceBuild
 
     private async Task LookAtProfileAsync(IGuestShell shell, CancellationToken cancellationToken)
     {
-        ProfileImage image = Profile!;
-        IReadOnlyList<BuiltSetting> settings = await new ProfileImageCheck(shell.ExecuteAsync).LookAsync(image, cancellationToken);
-        if (_profile is null)
+        if (_profile is not null)
         {
-            foreach (BuiltSetting setting in settings.Where(setting => setting.Outcome is BuiltOutcome.Otherwise or BuiltOutcome.Missing))
-            {
-                log.Note($"profile: {setting.Setting}: {setting.Text}.");
-            }
+            // It was seen in an earlier boot of the same disk.
+            return;
         }
 
-        _profile ??= new ImageProfile([.. image.Kinds.Select(GuestKinds.NameOf)],
+        ProfileImage image = Profile!;
+        IReadOnlyList<BuiltSetting> settings = await new ProfileImageCheck(shell.ExecuteAsync).LookAsync(image, cancellationToken);
+        foreach (BuiltSetting setting in settings.Where(setting => setting.Outcome is BuiltOutcome.Otherwise or BuiltOutcome.Missing))
+        {
+            log.Note($"profile: {setting.Setting}: {setting.Text}.");
+        }
+
+        _profile = new ImageProfile([.. image.Kinds.Select(GuestKinds.NameOf)],
             [.. settings.Select(setting => new ImageProfileSetting(setting.Setting, OutcomeOf(setting.Outcome), setting.Text))]);
     }
 

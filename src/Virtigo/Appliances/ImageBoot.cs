@@ -31,7 +31,7 @@ public static class ImageBoot
         foreach (GuestDisk disk in disks)
         {
             string path = Path.Combine(folder, $"raw-{raw.Count}.img");
-            await QemuImage.RunAsync(["convert", "-O", "raw", disk.Path, path], $"The disk {disk.Path} could not be copied.", null, cancellationToken);
+            await QemuImage.CopyRawAsync(disk.Path, path, cancellationToken);
             raw.Add(disk with { Path = path, Format = Hypervisors.DiskFormat.Raw });
         }
 

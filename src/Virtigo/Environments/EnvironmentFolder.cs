@@ -64,7 +64,7 @@ internal sealed class EnvironmentFolder : IDisposable
 
         foreach (((_, string from, _), string to) in machine.Image.Disks.Zip(Disks(machine)))
         {
-            await QemuImage.RunAsync(["convert", "-O", "raw", from, to], $"The disk {from} could not be copied.", null, cancellationToken);
+            await QemuImage.CopyRawAsync(from, to, cancellationToken);
         }
 
         if (machine.LargerDisk is { } bytes)

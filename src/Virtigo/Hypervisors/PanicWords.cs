@@ -7,6 +7,9 @@ internal static class PanicWords
 {
     private const int Longest = 300;
 
+    /// <summary>The words of a panic that one of a guest's serial ports remembers; null when none does.</summary>
+    public static string? In(IEnumerable<SerialPort> ports) => ports.Select(port => In(port.Remembered())).FirstOrDefault(line => line is not null);
+
     /// <summary>The line with which a kernel panicked, or null when there is none.</summary>
     /// <param name="output">What a console remembers.</param>
     public static string? In(ReadOnlySpan<byte> output)

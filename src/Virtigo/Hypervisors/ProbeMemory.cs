@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Virtigo.Host;
@@ -15,6 +17,9 @@ internal sealed class ProbeMemory(HostPaths paths, string hypervisor)
     public AcceleratorReport? Newest() => !Directory.Exists(Folder) ? null
         : new DirectoryInfo(Folder).EnumerateFiles(hypervisor + "-*.json").OrderByDescending(file => file.LastWriteTimeUtc)
             .Select(file => Parse(file.FullName)).FirstOrDefault(report => report is not null);
+
+    /// <summary>The key of what an answer depends on.</summary>
+    public static string KeyOf(params IEnumerable<string> what) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', what))));
 
     /// <summary>The answer of an earlier probe of the same, or else that of a probe made now; only one is made at a time.</summary>
     /// <param name="key">A hash of what the answer depends on.</param>

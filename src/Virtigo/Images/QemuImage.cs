@@ -46,6 +46,11 @@ internal static class QemuImage
             ["create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", diskPath, Path.GetFullPath(path), bytes.ToString(CultureInfo.InvariantCulture)],
             $"The overlay {path} could not be made.", null, cancellationToken);
 
+    /// <summary>Copies a disk, of whatever format, to a file with its bytes as they are.</summary>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it cannot be copied.</exception>
+    public static Task CopyRawAsync(string from, string to, CancellationToken cancellationToken) =>
+        RunAsync(["convert", "-O", "raw", from, to], $"The disk {from} could not be copied.", null, cancellationToken);
+
     /// <summary>Runs <c>qemu-img</c>; it is killed when the token is cancelled or Virtigo ends.</summary>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="failure">What to say did not work.</param>

@@ -286,7 +286,7 @@ internal sealed class LibvirtGuest : IGuest
         }
 
         string said = LibvirtLaunch.RemoveFiles(_client, _config, _launch.Identity);
-        string? panic = _launch.Serials.Select(port => PanicWords.In(port.Remembered())).FirstOrDefault(line => line is not null);
+        string? panic = PanicWords.In(_launch.Serials);
         return _launch.Exits.Conclude(_killed, said, panic, client, _launch.Owner.Command.ToString());
     }
 

@@ -136,7 +136,7 @@ internal sealed partial class QemuGuest : IGuest
             await port.DisposeAsync();
         }
 
-        string? panic = _serials.Select(port => PanicWords.In(port.Remembered())).FirstOrDefault(line => line is not null);
+        string? panic = PanicWords.In(_serials);
         GuestExit exit = watch.Conclude(_killed, code, _child.ErrorTail, panic, _child.Command.ToString());
         return await CloseDisksAsync(exit.Reason == GuestExitReason.Killed) is { } problem
             ? exit with { Reason = GuestExitReason.HostDiskError, Detail = problem }

@@ -29,8 +29,8 @@ internal sealed class UmlGuest : IGuest
     /// <inheritdoc/>
     public Stream? Agent => _launch.Agent;
 
-    // A terminal holds 4 KiB for its reader; with 128 bytes of room left the kernel stops reading the line, and never begins again.
     /// <inheritdoc/>
+    // A terminal holds 4 KiB for its reader; with 128 bytes of room left the kernel stops reading the line, and never begins again.
     public int AgentRequestLimit => 3584;
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Uml;
@@ -76,7 +74,7 @@ public sealed class UmlHypervisor(HostPaths paths) : IHypervisor
     public async Task<AcceleratorReport> ProbeAsync(string kernelPath, CancellationToken cancellationToken)
     {
         string version = await VersionAsync(cancellationToken);
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{version}\n{kernelPath}")));
+        string key = ProbeMemory.KeyOf(version, kernelPath);
         return _report = await new ProbeMemory(paths, KindName).RecallAsync(key, token => RunProbeAsync(kernelPath, token), cancellationToken);
     }
 

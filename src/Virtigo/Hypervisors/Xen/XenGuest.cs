@@ -284,8 +284,7 @@ internal sealed class XenGuest : IGuest
         await Task.WhenAll(_serials.Select(port => port.DrainAsync()));
         await _guard.DisposeAsync();
         string said = _domain.Said;
-        string? panic = _serials.Select(port => PanicWords.In(port.Remembered())).FirstOrDefault(line => line is not null);
-        GuestExit exit = XenExit.Conclude(_killed, end, code, said, panic, _domain.Child.Command.ToString());
+        GuestExit exit = XenExit.Conclude(_killed, end, code, said, PanicWords.In(_serials), _domain.Child.Command.ToString());
         return trouble is null ? exit : exit with { Reason = GuestExitReason.HypervisorDied, Detail = trouble };
     }
 }

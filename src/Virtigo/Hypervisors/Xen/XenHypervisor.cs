@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Xen;
@@ -66,7 +64,7 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
     {
         string info = await InfoAsync(cancellationToken);
         XenDomainKind taken = kind == XenDomainKind.Auto ? Best(info) : kind;
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{await VersionAsync(cancellationToken)}\n{taken}\n{kernelPath}")));
+        string key = ProbeMemory.KeyOf(await VersionAsync(cancellationToken), taken.ToString(), kernelPath);
         return _report = await new ProbeMemory(paths, KindName).RecallAsync(key, token => RunProbeAsync(taken, kernelPath, token), cancellationToken);
     }
 
