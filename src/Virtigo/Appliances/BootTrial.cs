@@ -92,7 +92,7 @@ internal sealed record BootTrial
                 Serials = [new GuestSerial("console") { LogFile = ConsoleLog }],
             };
             return await new BootTest(hypervisor, clock) { Look = Look }.RunAsync(
-                await ImageBoot.UnderAsync(hypervisor, machine, copies, cancellationToken), speed, Passphrase, cancellationToken);
+                await ImageBoot.UnderAsync(hypervisor, machine, DiskPath, copies, cancellationToken), speed, Passphrase, cancellationToken);
         }
         finally
         {

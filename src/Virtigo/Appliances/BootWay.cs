@@ -1,16 +1,21 @@
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
 using Virtigo.Hypervisors.Uml;
+using Virtigo.Hypervisors.Xen;
 using Virtigo.Images;
 
 namespace Virtigo.Appliances;
 
-/// <summary>The way an installed system starts under a hypervisor: by the boot loader on its disk, or else by a kernel of the host's.</summary>
+/// <summary>
+/// The way an installed system starts under a hypervisor: by the boot loader on its disk; where guests have no firmware for that, by its own kernel, read
+/// from its disk; and where they need a kernel of their own kind, by that.
+/// </summary>
 internal sealed class BootWay
 {
     private readonly Func<GuestConfig, GuestConfig> _start;
+    private readonly InstalledKernel? _kernel;
 
-    private BootWay(Func<GuestConfig, GuestConfig> start) => _start = start;
+    private BootWay(Func<GuestConfig, GuestConfig> start, InstalledKernel? kernel = null) => (_start, _kernel) = (start, kernel);
 
     /// <summary>By the boot loader on its disk.</summary>
     public static BootWay OfItsOwn { get; } = new(machine => machine);
@@ -18,48 +23,94 @@ internal sealed class BootWay
     /// <summary>Finds the way.</summary>
     /// <param name="hypervisor">Runs the system.</param>
     /// <param name="name">The system, to begin a sentence.</param>
-    /// <param name="disk">The disk that it is installed on: raw, or qcow2 that is self-contained. It does not change meanwhile.</param>
+    /// <param name="disk">The disk that it is installed on: raw, or qcow2 that is self-contained. It does not change while the way is used.</param>
     /// <param name="cancellationToken">Ends the search.</param>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when there is none, with the reason.</exception>
     public static async Task<BootWay> OfAsync(IHypervisor hypervisor, string name, string disk, CancellationToken cancellationToken)
     {
-        HypervisorCapabilities can = hypervisor.Capabilities;
-        if (can.DiskBoot)
+        if (hypervisor.Capabilities.DiskBoot)
         {
             // Accelerators are QEMU's.
             return hypervisor.Engine == QemuHypervisor.KindName ? OfItsOwn : new BootWay(machine => machine with { Accelerator = Accelerator.Auto });
         }
 
-        if (hypervisor is not UmlHypervisor || hypervisor.OwnKernel is not { } kernel)
-        {
-            throw Refusal(hypervisor, name, can.Reasons["disk boot"]);
-        }
-
-        int partition = await Task.Run(() => RootPartition(disk), cancellationToken) ?? throw Refusal(hypervisor, name,
-            "its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes");
-        return new BootWay(machine => machine with
-        {
-            Firmware = FirmwareKind.Bios,
-            Cpus = 1,
-            Accelerator = Accelerator.Auto,
-            Kernel = UmlBoot.Of(kernel, UmlBoot.Device(partition), machine.Serials.Count),
-            Disks = [.. machine.Disks.Select(one => one with { Serial = null })],
-        });
+        return await Task.Run(
+            () =>
+            {
+                using ImageFiles files = ImageFiles.Open(disk);
+                return hypervisor switch
+                {
+                    UmlHypervisor { OwnKernel: { } kernel } => OfHosts(hypervisor, name, kernel, files),
+                    XenHypervisor => OfSystems(hypervisor, name, disk, files),
+                    _ => throw Refusal(hypervisor, name, hypervisor.Capabilities.Reasons["disk boot"]),
+                };
+            },
+            cancellationToken);
     }
 
+    /// <summary>Puts what a machine starts by, beside its disks, into a folder.</summary>
+    /// <param name="machine">The machine's name.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public Task PrepareAsync(string machine, string folder, CancellationToken cancellationToken) =>
+        _kernel?.CopyOutAsync(machine, folder, cancellationToken) ?? Task.CompletedTask;
+
     /// <summary>A machine that boots from its disks, as the hypervisor starts it.</summary>
-    public GuestConfig Start(GuestConfig machine) => _start(machine);
+    /// <param name="machine">The machine.</param>
+    /// <param name="folder">The folder of <see cref="PrepareAsync"/>.</param>
+    public GuestConfig Start(GuestConfig machine, string folder)
+    {
+        machine = _start(machine);
+        return _kernel is null ? machine : machine with { Kernel = _kernel.Boot(machine.Name, folder) };
+    }
 
     /// <summary>The refusal of a system that the hypervisor cannot start.</summary>
     /// <param name="hypervisor">The hypervisor.</param>
     /// <param name="name">The system, to begin a sentence.</param>
     /// <param name="reason">Why, in a clause.</param>
-    public static VirtigoException Refusal(IHypervisor hypervisor, string name, string reason) =>
+    private static VirtigoException Refusal(IHypervisor hypervisor, string name, string reason) =>
         new(FailureKind.Usage, $"{name} cannot be booted by {hypervisor.Name}: {reason}.", "Boot it by qemu, which can.");
 
-    private static int? RootPartition(string path)
+    private static BootWay OfHosts(IHypervisor hypervisor, string name, string kernel, ImageFiles files)
     {
-        using ImageFiles files = ImageFiles.Open(path);
-        return files.RootPartition;
+        int partition = files.RootPartition ?? throw Refusal(hypervisor, name,
+            "its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes");
+        return new BootWay(machine => Plain(machine) with
+        {
+            Cpus = 1,
+            Kernel = UmlBoot.Of(kernel, UmlBoot.Device(partition), machine.Serials.Count),
+        });
+    }
+
+    private static BootWay OfSystems(IHypervisor hypervisor, string name, string disk, ImageFiles files)
+    {
+        if (BootFinder.Find(files) is not { } boot)
+        {
+            throw Refusal(hypervisor, name, "no kernel is found on it, on ext4 on a partition of its first disk");
+        }
+
+        string commandLine = boot.CommandLine ?? throw Refusal(hypervisor, name, "no configuration of GRUB's on it says what its kernel is told");
+        return new BootWay(Plain, new InstalledKernel(name, disk, boot.Initrd is not null, commandLine));
+    }
+
+    private static GuestConfig Plain(GuestConfig machine) => machine with
+    {
+        Firmware = FirmwareKind.Bios,
+        Accelerator = Accelerator.Auto,
+        Disks = [.. machine.Disks.Select(one => one with { Serial = null })],
+    };
+
+    /// <summary>The kernel on a disk, copied out for each machine that starts by it.</summary>
+    private sealed record InstalledKernel(string System, string Disk, bool HasInitrd, string CommandLine)
+    {
+        public async Task CopyOutAsync(string machine, string folder, CancellationToken cancellationToken) =>
+            await ImageStore.ExtractBootAsync(System, Disk, Kernel(machine, folder), Initrd(machine, folder), cancellationToken);
+
+        public KernelBoot Boot(string machine, string folder) =>
+            XenBoot.Of(Kernel(machine, folder), HasInitrd ? Initrd(machine, folder) : null, CommandLine);
+
+        private static string Kernel(string machine, string folder) => Path.Combine(folder, $"kernel-{machine}");
+
+        private static string Initrd(string machine, string folder) => Path.Combine(folder, $"initrd-{machine}");
     }
 }

@@ -80,7 +80,7 @@ public sealed class ImageRun : IAsyncDisposable
                     Disks = [new GuestDisk(overlay, Hypervisors.DiskFormat.Qcow2) { Unsafe = true }, .. further],
                     Serials = [new GuestSerial(ConsoleName)],
                 },
-                folder, cancellationToken);
+                image.DiskPath, folder, cancellationToken);
             IGuest guest = await hypervisor.StartAsync(machine, cancellationToken);
             return new ImageRun(lease, work, sockets, guest);
         }

@@ -16,13 +16,15 @@ internal static class RootConsole
     };
 
     /// <summary>
-    /// The script. Everything it writes is below /run, so that the disk stays as it was. The terminal's size is given, since systemd
+    /// The script. The console is a serial port, or Xen's. Everything it writes is below /run, so that the disk stays as it was. The terminal's size is given, since systemd
     /// would else ask the terminal for it and a slow machine would take the late answer for typed text; what came before is drained.
     /// </summary>
     /// <param name="size">The rows and columns of the terminal; null for 24 and 80.</param>
     public static string Script((int Rows, int Columns)? size) => string.Create(CultureInfo.InvariantCulture, $$"""
         set -e
-        unit=serial-getty@ttyS0.service
+        tty=ttyS0
+        grep -qw hvc0 /sys/class/tty/console/active && tty=hvc0
+        unit=serial-getty@$tty.service
         mkdir -p "/run/systemd/system/$unit.d"
         cat > "/run/systemd/system/$unit.d/virtigo-root.conf" <<'END'
         [Service]
@@ -33,7 +35,7 @@ internal static class RootConsole
         END
         systemctl daemon-reload
         systemctl stop "$unit"
-        timeout 1 cat /dev/ttyS0 > /dev/null || true
+        timeout 1 cat "/dev/$tty" > /dev/null || true
         systemctl start "$unit"
         """);
 

@@ -52,9 +52,10 @@ internal sealed class EnvironmentFolder : IDisposable
     /// <summary>All disks of a machine, in their order.</summary>
     public IReadOnlyList<string> Disks(MachinePlan machine) => [Disk(machine), .. machine.FurtherDisks.Select(disk => Disk(machine, disk.Name))];
 
-    /// <summary>Makes the disks of a machine, as they were installed. Nothing that is written to them gets into its image.</summary>
+    /// <summary>Makes the disks of a machine, as they were installed, and what it starts by. Nothing that is written to them gets into its image.</summary>
     public async Task MakeDisksAsync(MachinePlan machine, CancellationToken cancellationToken)
     {
+        await machine.Boot.PrepareAsync(machine.Name, Work, cancellationToken);
         if (!_raw)
         {
             await ImageStore.CreateOverlayAsync(machine.Image, machine.LargerDisk, Disk(machine), cancellationToken);
@@ -127,7 +128,7 @@ internal sealed class EnvironmentFolder : IDisposable
                 }),
             ],
             Serials = [new GuestSerial(Console) { LogFile = ConsoleLog(what.Name) }],
-        });
+        }, Work);
     }
 
     /// <inheritdoc/>

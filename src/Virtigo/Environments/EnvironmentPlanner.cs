@@ -58,11 +58,6 @@ internal sealed class EnvironmentPlanner(IHypervisor hypervisor, EnvironmentOpti
     private void Check(MachineSpec machine, AppliancePlan plan)
     {
         HypervisorDemand.Check(hypervisor, HypervisorDemand.OfAppliance(machine, plan));
-        if (hypervisor.Capabilities is { DiskBoot: false, Reasons: var reasons } && hypervisor.OwnKernel is null)
-        {
-            throw BootWay.Refusal(hypervisor, $"machine {machine.Name}", reasons["disk boot"]);
-        }
-
         if (machine.Control == MachineControl.SerialConsole && plan.Disk.Value.Passphrase is not null)
         {
             throw new VirtigoException(FailureKind.Usage,

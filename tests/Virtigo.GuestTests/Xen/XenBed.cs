@@ -24,7 +24,25 @@ public sealed class XenBed : IAsyncDisposable
     private const string Dotnet = "/opt/dotnet";
     private const string Ground = "/opt/ground";
     private const string Report = "/opt/results/report.json";
+    private const string Command = "/opt/command";
+    private const int HomeMiB = 4096;
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(60);
+    private static readonly CommandOptions s_options = new()
+    {
+        Limit = s_limit,
+        Environment = new Dictionary<string, string>
+        {
+            ["DOTNET_ROOT"] = Dotnet,
+            ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1",
+            ["DOTNET_TieredPGO"] = "0",
+            ["HOME"] = "/root",
+            [XenGround.Variable] = Ground,
+            ["VIRTIGO_HOME"] = XenGround.Home,
+            ["VIRTIGO_COMMAND"] = "/nowhere",
+            ["VIRTIGO_EXAMPLES"] = "/nowhere",
+            ["VIRTIGO_README"] = "/nowhere",
+        },
+    };
     private readonly IDisposable _place;
     private readonly SocketFolder _sockets;
     private readonly WorkFolder _work;
@@ -38,16 +56,19 @@ public sealed class XenBed : IAsyncDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
-    public static async Task<XenBed> StartAsync(Lab lab)
+    /// <param name="lab">What the tests share.</param>
+    /// <param name="withImage">Whether it has the command as well, and the lab's image in a store of its own.</param>
+    public static async Task<XenBed> StartAsync(Lab lab, bool withImage = false)
     {
         // The installed one first: the bed's own is then a layer above it.
-        _ = await lab.Golden;
+        StoredImage golden = await lab.Golden;
         StoredImage image = await BuildAsync(lab);
         AcceleratorReport accelerator = await new QemuHypervisor(lab.Paths).ProbeAsync((await lab.Installer).KernelPath, Cancel);
         var sockets = SocketFolder.Create(lab.Paths);
         var work = WorkFolder.Create(lab.Paths, "xen");
         string overlay = Path.Combine(work.Path, "overlay.qcow2");
         await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
+        string? home = withImage ? await MakeHomeAsync(lab, golden, work.Path) : null;
         var bed = new XenBed(await lab.PlaceAsync(), sockets, work, new Machine(new MachineConfig
         {
             Name = "dom0",
@@ -57,12 +78,16 @@ public sealed class XenBed : IAsyncDisposable
             {
                 Name = "dom0",
                 WorkDirectory = sockets.Path,
-                MemoryMiB = 2048,
+                MemoryMiB = withImage ? 3072 : 2048,
                 Accelerator = Accelerator.Tcg,
                 CpuModel = GuestPlatform.EmulatedProcessor + ",+npt",
                 AgentChannel = true,
                 StreamChannel = true,
-                Disks = [new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true }],
+                Disks =
+                [
+                    new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true },
+                    .. home is null ? Array.Empty<GuestDisk>() : [new GuestDisk(home, Virtigo.Hypervisors.DiskFormat.Raw) { Unsafe = true }],
+                ],
                 Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
             },
         }));
@@ -70,6 +95,12 @@ public sealed class XenBed : IAsyncDisposable
         {
             await bed.Dom0.StartAsync(Cancel);
             await bed.FurnishAsync(work.Path);
+            if (home is not null)
+            {
+                await bed.Dom0.CopyInAsync(Path.GetDirectoryName(lab.Command)!, Command, Cancel);
+                await bed.Dom0.RunAsync($"mkdir -p {XenGround.Home}; mount /dev/vdb {XenGround.Home}", Cancel);
+            }
+
             return bed;
         }
         catch
@@ -83,29 +114,18 @@ public sealed class XenBed : IAsyncDisposable
     /// <param name="filters">The options that say which.</param>
     public async Task<IReadOnlyList<InnerTest>> RunAsync(params string[] filters)
     {
-        var options = new CommandOptions
-        {
-            Limit = s_limit,
-            Environment = new Dictionary<string, string>
-            {
-                ["DOTNET_ROOT"] = Dotnet,
-                ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1",
-                ["DOTNET_TieredPGO"] = "0",
-                ["HOME"] = "/root",
-                [XenGround.Variable] = Ground,
-                ["VIRTIGO_COMMAND"] = "/nowhere",
-                ["VIRTIGO_EXAMPLES"] = "/nowhere",
-                ["VIRTIGO_README"] = "/nowhere",
-            },
-        };
         string command = ShellQuote.Command(Tests + "/Virtigo.GuestTests",
             ["--no-ansi", "--progress", "off", "--results-directory", Path.GetDirectoryName(Report)!, "--report-xunit-ctrf", "--report-xunit-ctrf-filename", Path.GetFileName(Report), .. filters]);
         await Dom0.ExecuteAsync("rm -f " + Report, Cancel);
-        Machines.CommandResult result = await Dom0.ExecuteAsync(command, options, Cancel);
+        Machines.CommandResult result = await Dom0.ExecuteAsync(command, s_options, Cancel);
         Machines.CommandResult report = await Dom0.ExecuteAsync("cat " + Report, Cancel);
         Assert.True(report.ExitCode == 0, $"The tests within the dom0 made no report, and ended with {result.ExitCode}:\n{result.Output}\n{result.Error}");
         return Read(report.Output);
     }
+
+    /// <summary>Runs the command in the dom0, as its root.</summary>
+    public Task<Machines.CommandResult> CommandAsync(params string[] arguments) =>
+        Dom0.ExecuteAsync(ShellQuote.Command(Command + "/virtigo", arguments), s_options, Cancel);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -144,6 +164,21 @@ public sealed class XenBed : IAsyncDisposable
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>Makes a disk with the folder that the command in the dom0 has everything in: the image, and what its plan is made from without a network.</summary>
+    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, string work)
+    {
+        string folder = Path.Combine(work, "home");
+        var home = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder : null);
+        await Tool.RunAsync("env", ["VIRTIGO_HOME=" + folder, lab.Command, "explain", lab.Example], Cancel);
+        Directory.CreateDirectory(home.Images);
+        await Tool.RunAsync("cp", ["-al", Path.GetDirectoryName(golden.DiskPath)!, home.Images], Cancel);
+        await Tool.RunAsync("cp", ["-r", lab.Paths.Builds, home.Builds], Cancel);
+        string disk = Path.Combine(work, "home.img");
+        await Tool.RunAsync("mke2fs", ["-q", "-t", "ext4", "-d", folder, disk, FormattableString.Invariant($"{HomeMiB}m")], Cancel);
+        Directory.Delete(folder, recursive: true);
+        return disk;
     }
 
     private async Task FurnishAsync(string work)

@@ -58,6 +58,35 @@ public sealed class XenBedTests(Lab lab)
         Assert.Equal(s_machine.Length, tests.Count);
     }
 
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task An_installed_image_is_proven_and_tests_run_on_it()
+    {
+        await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
+        IReadOnlyList<InnerTest> proofs = await bed.RunAsync("--filter-method", $"*.{nameof(XenImageTests)}.{nameof(XenImageTests.It_boots_by_its_own_kernel_and_is_proven)}");
+        ExpectPassed(proofs);
+        Assert.Equal(2, proofs.Count);
+
+        await bed.Dom0.RunAsync("""
+            cd /opt
+            echo 'packages: [nginx, curl, openssh-server]' >web.yml
+            cat >pair.yml <<X
+            machines:
+              server: {appliance: web.yml, memory: 512MiB}
+              client: {appliance: web.yml, memory: 512MiB}
+            ready:
+              - server: echo prepared > /run/prepared
+            tests:
+              page:
+                - server: {run: cat /run/prepared; systemd-detect-virt, prints: [prepared, xen]}
+                - client: {run: curl -sf http://server/, within: 60s, prints: Welcome}
+            X
+            """.ReplaceLineEndings("\n"), TestContext.Current.CancellationToken);
+        Machines.CommandResult result = await bed.CommandAsync("test", "/opt/pair.yml", "--hypervisor", "xen", "--offline");
+        Assert.True(result.ExitCode == 0, $"virtigo test ended with {result.ExitCode}:\n{result.Output}\n{result.Error}");
+        TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
+    }
+
     private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
 
     private static bool IsAsExpected(InnerTest test) => test.Status == "passed";

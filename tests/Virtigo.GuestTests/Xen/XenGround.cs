@@ -6,6 +6,9 @@ public sealed class XenGround
     /// <summary>The variable that names the folder.</summary>
     public const string Variable = "VIRTIGO_TEST_XEN_GROUND";
 
+    /// <summary>Where Virtigo has everything there: in its store is the image of the example, when it is in a dom0 that was given one.</summary>
+    public const string Home = "/opt/home";
+
     private readonly string _folder;
 
     private XenGround(string folder) => _folder = folder;

@@ -35,13 +35,25 @@ public sealed partial class ImageStore
             throw new VirtigoException(FailureKind.Usage, "Kernel and initial file system cannot be the same file.", "Give two names.");
         }
 
-        using ImageFiles files = await Task.Run(() => ImageFiles.Open(image.DiskPath), cancellationToken);
-        BootChoice boot = await Task.Run(() => BootFinder.Find(files), cancellationToken) ?? throw NoKernel(image, files);
+        return await ExtractBootAsync($"The image {image.Name}", image.DiskPath, kernelPath, initrdPath, cancellationToken);
+    }
+
+    /// <summary>Copies the kernel and the initial file system that an installed system boots to files, over what is there.</summary>
+    /// <param name="name">The system, to begin a sentence.</param>
+    /// <param name="disk">Its disk: raw, or qcow2 that is self-contained. It does not change meanwhile.</param>
+    /// <param name="kernelPath">The file for the kernel.</param>
+    /// <param name="initrdPath">The file for the initial file system; not written when there is none.</param>
+    /// <param name="cancellationToken">Ends the copying; each file is whole or as it was.</param>
+    /// <exception cref="VirtigoException">No kernel is found (<see cref="FailureKind.Usage"/>), or the disk is damaged (<see cref="FailureKind.Host"/>).</exception>
+    internal static async Task<ExtractedBoot> ExtractBootAsync(string name, string disk, string kernelPath, string initrdPath, CancellationToken cancellationToken)
+    {
+        using ImageFiles files = await Task.Run(() => ImageFiles.Open(disk), cancellationToken);
+        BootChoice boot = await Task.Run(() => BootFinder.Find(files), cancellationToken) ?? throw NoKernel(name, files);
         foreach (ImageEntry entry in new[] { boot.Kernel, boot.Initrd }.OfType<ImageEntry>())
         {
             if (entry.Size > MostBootBytes)
             {
-                throw new VirtigoException(FailureKind.Host, $"The image {image.Name} has a kernel or initial file system of {entry.Size >> 20} MiB: more than "
+                throw new VirtigoException(FailureKind.Host, $"{name} has a kernel or initial file system of {entry.Size >> 20} MiB: more than "
                     + $"{MostBootBytes >> 20} MiB are not believed.", "Look at it in a running copy: virtigo run");
             }
         }
@@ -71,13 +83,13 @@ public sealed partial class ImageStore
     private static Task WriteAsync(ImageFiles files, ImageEntry entry, string path, CancellationToken cancellationToken) =>
         AtomicFile.WriteAsync(path, (target, token) => Task.Run(() => files.Copy(entry, target, token), token), cancellationToken: cancellationToken);
 
-    private static VirtigoException NoKernel(StoredImage image, ImageFiles files)
+    private static VirtigoException NoKernel(string name, ImageFiles files)
     {
         if (!files.HasRootVolume)
         {
             files.RequireRoot();
         }
 
-        return new VirtigoException(FailureKind.Usage, $"The image {image.Name} has no kernel in /boot.", "Look into a running copy: virtigo run");
+        return new VirtigoException(FailureKind.Usage, $"{name} has no kernel in /boot.", "Look into a running copy: virtigo run");
     }
 }

@@ -1,0 +1,32 @@
+using Virtigo.Appliances;
+using Virtigo.Host;
+using Virtigo.Hypervisors.Xen;
+using Virtigo.Images;
+using Xunit;
+
+namespace Virtigo.GuestTests.Xen;
+
+/// <summary>An installed system in guests of Xen's. These tests run in a dom0, which <see cref="XenBedTests"/> starts; on any other host they are skipped.</summary>
+public sealed class XenImageTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(XenDomainKind.Pv)]
+    [InlineData(XenDomainKind.Pvh)]
+    public async Task It_boots_by_its_own_kernel_and_is_proven(XenDomainKind kind) => await ProveAsync(kind);
+
+    [Fact]
+    public async Task It_boots_by_its_own_boot_loader_and_is_proven() => await ProveAsync(XenDomainKind.Hvm);
+
+    private static async Task ProveAsync(XenDomainKind kind)
+    {
+        Assert.SkipUnless(XenGround.Found is not null && Directory.Exists(XenGround.Home), "no dom0 with an image; XenBedTests runs this in one");
+        var paths = HostPaths.FromEnvironment();
+        StoredImage image = new ImageStore(paths).Find("web");
+        ImageProof proof = await new ImageProver(paths).ProveAsync(image, new XenHypervisor(paths, kind), null, TestContext.Current.SendDiagnosticMessage, Cancel);
+
+        Assert.Equal("xen", proof.Hypervisor.Name);
+        Assert.Contains(new ImageStore(paths).Find("web").Manifest.Proofs, one => one == proof);
+    }
+}
