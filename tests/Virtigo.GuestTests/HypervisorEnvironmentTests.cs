@@ -41,4 +41,28 @@ public sealed class HypervisorEnvironmentTests(Lab lab, EnvironmentFixture fixtu
         Assert.Equal("passed", ended.GetProperty("outcome").GetString());
         TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant($"{hypervisor}: {ended.GetProperty("seconds").GetDouble():0} s"));
     }
+
+    [Fact]
+    public async Task An_environment_to_work_in_by_hand_is_booted_where_it_was_asked_for()
+    {
+        StoredImage _ = await lab.Golden;
+        File.Copy(lab.Example, Path.Combine(fixture.Folder.FullName, "web.yml"), overwrite: true);
+        string file = Path.Combine(fixture.Folder.FullName, "by-hand.yml");
+        await File.WriteAllTextAsync(file, "machines: {box: {appliance: web.yml, memory: 512MiB}}\nready: [box: echo prepared > /run/prepared]\n", Cancel);
+        using IDisposable place = await lab.PlaceAsync();
+
+        CommandResult up = await lab.RunAsync("up", file, "--name", "by-hand", "--hypervisor", "uml");
+        try
+        {
+            Assert.True(up.ExitCode == 0, up.People + up.Data);
+            Assert.Contains("uml cannot fork running machines", up.People, StringComparison.Ordinal);
+            CommandResult said = await lab.RunAsync("shell", "by-hand/box", "--", "cat /run/prepared; systemd-detect-virt");
+            Assert.Equal("prepared\numl\n", said.Data);
+        }
+        finally
+        {
+            CommandResult down = await lab.RunAsync("down", "by-hand");
+            Assert.True(down.ExitCode == 0 || up.ExitCode != 0, down.People);
+        }
+    }
 }

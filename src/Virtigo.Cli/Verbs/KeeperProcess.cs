@@ -18,8 +18,12 @@ internal static class KeeperProcess
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts it and waits until its environment can be used.</summary>
+    /// <param name="run">Who waits.</param>
+    /// <param name="arguments">The verb's.</param>
+    /// <param name="slow">What to say when it takes its time; null when that is not expected.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="VirtigoException">What went wrong in it.</exception>
-    public static async Task<EnvironmentLine> StartAsync(Invocation run, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public static async Task<EnvironmentLine> StartAsync(Invocation run, IReadOnlyList<string> arguments, string? slow, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("setsid") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string word in (string[])["--", "/bin/sh", "-c", Detach, "sh", .. SelfCommand.Words, VerbName, .. arguments])
@@ -35,7 +39,7 @@ internal static class KeeperProcess
             Task<string?> first = FirstLineAsync(keeper.StandardOutput, cancellationToken);
             if (await Task.WhenAny(first, Task.Delay(s_patience, run.Host.Clock, cancellationToken)) != first)
             {
-                run.People("Starting takes a while; other environments may use the host's memory (virtigo ps).");
+                run.People(slow ?? "Starting takes a while; other environments may use the host's memory (virtigo ps).");
             }
 
             return Read(await first) ?? throw new VirtigoException(FailureKind.Internal,

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Virtigo.Cli.Output;
 using Virtigo.Environments;
+using Virtigo.Hypervisors;
 
 namespace Virtigo.Cli.Verbs;
 
@@ -12,19 +13,22 @@ internal static class UpVerb
     {
         Argument<string> file = File();
         Option<string?> name = NameOption();
+        Option<string?> hypervisor = HypervisorOption();
+        Option<bool> trusted = HypervisorOptions.Trusted("the machines", HypervisorChoice.Auto);
         Option<string> accelerator = Accelerators.Option();
         Option<bool> foreground = new("--foreground") { Description = "Keep it in this process, until Ctrl-C" };
         var verb = new Verb("up", "Start the environment that a file describes and keep it running, to work in it by hand",
             "virtigo up shop.yml                    # builds and boots what is missing; at once the second time",
             "virtigo up shop.yml --name other       # another copy",
+            "virtigo up shop.yml --hypervisor uml   # boots it there, each time",
             "virtigo up shop.yml --json | jq -r '.forwards[].endpoint'")
         {
-            file, name, accelerator, foreground,
+            file, name, hypervisor, trusted, accelerator, foreground,
         };
         verb.Does(options, host, async (run, cancellationToken) =>
         {
             long start = host.Clock.GetTimestamp();
-            EnvironmentOptions how = Options(run, accelerator);
+            EnvironmentOptions how = Options(run, hypervisor, accelerator) with { Trusted = run.Value(trusted) };
             using EnvironmentSnapshot ready = await PrepareAsync(run, run.Value(file)!, how, cancellationToken);
             if (run.Value(foreground))
             {
@@ -33,7 +37,8 @@ internal static class UpVerb
             }
 
             // The snapshot is held until the keeper has it too.
-            EnvironmentLine up = await KeeperProcess.StartAsync(run, Arguments(run, file, name, accelerator), cancellationToken);
+            EnvironmentLine up = await KeeperProcess.StartAsync(
+                run, Arguments(run, file, name, accelerator, ready.Hypervisor), ready.BootsEachFork ? "Its machines boot." : null, cancellationToken);
             Tell(run, up, start, $"End it: virtigo down {up.Name}");
             return 0;
         });
@@ -45,15 +50,16 @@ internal static class UpVerb
     {
         Argument<string> file = File();
         Option<string?> name = NameOption();
+        Option<string?> hypervisor = HypervisorOption();
         Option<string> accelerator = Accelerators.Option();
         var verb = new Verb(KeeperProcess.VerbName, "Keep an environment running until it is told to end; virtigo up starts this", "virtigo keep shop.yml --json")
         {
-            file, name, accelerator,
+            file, name, hypervisor, accelerator,
         };
         verb.Hidden = true;
         verb.Does(options, host, async (run, cancellationToken) =>
         {
-            using EnvironmentSnapshot ready = await VirtualEnvironment.FromFile(run.Value(file)!).PrepareAsync(Options(run, accelerator), null, cancellationToken);
+            using EnvironmentSnapshot ready = await VirtualEnvironment.FromFile(run.Value(file)!).PrepareAsync(Options(run, hypervisor, accelerator), null, cancellationToken);
             return await KeepAsync(run, ready, run.Value(name), keeper =>
             {
                 run.Data(JsonSerializer.Serialize(new KeepReport(PsVerb.Line(keeper.Status), null), CliJson.Compact.KeepReport));
@@ -75,19 +81,23 @@ internal static class UpVerb
         HelpName = "name",
     };
 
-    private static EnvironmentOptions Options(Invocation run, Option<string> accelerator) => new()
+    private static Option<string?> HypervisorOption() =>
+        HypervisorOptions.Option("What runs the machines [default: what the file says, else one that can fork them]");
+
+    private static EnvironmentOptions Options(Invocation run, Option<string?> hypervisor, Option<string> accelerator) => new()
     {
         Paths = run.Host.Paths,
         Offline = run.Value(run.Options.Offline),
         AllowExpired = run.Value(run.Options.AllowExpired),
+        Hypervisor = run.Value(hypervisor),
         Accelerator = Accelerators.Of(run.Value(accelerator)),
         Clock = run.Host.Clock,
         RerunCommand = "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => token.Value)),
     };
 
-    private static List<string> Arguments(Invocation run, Argument<string> file, Option<string?> name, Option<string> accelerator)
+    private static List<string> Arguments(Invocation run, Argument<string> file, Option<string?> name, Option<string> accelerator, string hypervisor)
     {
-        List<string> arguments = [run.Value(file)!, "--json"];
+        List<string> arguments = [run.Value(file)!, "--hypervisor", hypervisor, "--json"];
         if (run.Value(name) is { } wanted)
         {
             arguments.AddRange(["--name", wanted]);

@@ -53,6 +53,6 @@ internal sealed record EnvironmentChoice(IHypervisor Hypervisor, string? Note)
     {
         var fork = HypervisorFeature.Of(Fork);
         return fork.IsIn(hypervisor.Capabilities) ? null
-            : $"{hypervisor.Name} cannot fork running machines ({fork.LackIn(hypervisor.Capabilities)}): every test boots its machines anew and does the ready steps again.";
+            : $"{hypervisor.Name} cannot fork running machines ({fork.LackIn(hypervisor.Capabilities)}): every test and every environment boots its machines anew and does the ready steps again.";
     }
 }

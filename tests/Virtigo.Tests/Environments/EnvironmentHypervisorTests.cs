@@ -47,7 +47,7 @@ public sealed class EnvironmentHypervisorTests : IDisposable
 
         Assert.Equal("boots", choice.Hypervisor.Name);
         Assert.StartsWith("Runs in boots, the only one that can: forks is not usable here: it is not installed; open cannot: no isolation. ", choice.Note, StringComparison.Ordinal);
-        Assert.EndsWith("boots cannot fork running machines (no fork, since its state cannot be saved): every test boots its machines anew and does the ready steps again.",
+        Assert.EndsWith("boots cannot fork running machines (no fork, since its state cannot be saved): every test and every environment boots its machines anew and does the ready steps again.",
             choice.Note, StringComparison.Ordinal);
     }
 
