@@ -102,6 +102,9 @@ internal sealed record BuildLine(
 {
     /// <summary>The appliance, where several are built.</summary>
     public string? Appliance { get; init; }
+
+    /// <summary>The hypervisor that it is for, where there are several.</summary>
+    public string? Hypervisor { get; init; }
 }
 
 /// <summary>The last line of a build.</summary>

@@ -4,10 +4,16 @@ using Virtigo.Appliances;
 namespace Virtigo.Cli.Output;
 
 /// <summary>One JSON object a line for each event, on standard output.</summary>
-internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock, string? among = null) : IBuildDisplay
+internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock) : IBuildDisplay
 {
     private readonly Lock _lock = new();
     private readonly long _start = clock.GetTimestamp();
+
+    /// <summary>The appliance, where several are built.</summary>
+    public string? Appliance { get; init; }
+
+    /// <summary>The hypervisor that it is for, where there are several.</summary>
+    public string? Hypervisor { get; init; }
 
     public void Report(BuildEvent value)
     {
@@ -25,7 +31,7 @@ internal sealed class JsonBuildDisplay(TextWriter output, TimeProvider clock, st
             };
             if (line is not null)
             {
-                output.WriteLine(JsonSerializer.Serialize(line with { Appliance = among }, CliJson.Compact.BuildLine));
+                output.WriteLine(JsonSerializer.Serialize(line with { Appliance = Appliance, Hypervisor = Hypervisor }, CliJson.Compact.BuildLine));
                 output.Flush();
             }
         }

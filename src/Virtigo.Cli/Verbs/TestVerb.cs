@@ -84,7 +84,7 @@ internal static class TestVerb
             Hypervisor = hypervisor ?? run.Value(wanted.Hypervisor),
             Trusted = run.Value(wanted.Trusted),
         };
-        using EnvironmentSnapshot ready = await PrepareAsync(run, file, where, how.Filters, cancellationToken);
+        using EnvironmentSnapshot ready = await PrepareAsync(run, file, where, how.Filters, hypervisor, cancellationToken);
         TestReport report;
 
         // What a person is asked at a breakpoint must not be drawn over.
@@ -146,9 +146,9 @@ internal static class TestVerb
 
     /// <summary>Makes the environment of a file ready for some of its tests, with a display of what happens.</summary>
     public static async Task<EnvironmentSnapshot> PrepareAsync(
-        Invocation run, TestFile file, EnvironmentOptions options, IReadOnlyList<string> filters, CancellationToken cancellationToken)
+        Invocation run, TestFile file, EnvironmentOptions options, IReadOnlyList<string> filters, string? hypervisor, CancellationToken cancellationToken)
     {
-        await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode);
+        await using IBuildDisplay display = IBuildDisplay.For(run.Host, run.Mode, hypervisor: hypervisor);
         return await file.PrepareAsync(options, filters, display, cancellationToken);
     }
 

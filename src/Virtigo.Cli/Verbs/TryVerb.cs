@@ -31,7 +31,7 @@ internal static class TryVerb
             }
 
             TestFile file = await TestFile.LoadAsync(Path.Combine(folder, Tests), cancellationToken);
-            using EnvironmentSnapshot ready = await TestVerb.PrepareAsync(run, file, TestVerb.Environment(run, accelerator, "virtigo try"), [], cancellationToken);
+            using EnvironmentSnapshot ready = await TestVerb.PrepareAsync(run, file, TestVerb.Environment(run, accelerator, "virtigo try"), [], hypervisor: null, cancellationToken);
             TestReport report;
             await using (ITestDisplay display = ITestDisplay.For(run.Host, run.Mode))
             {

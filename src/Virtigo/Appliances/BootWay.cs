@@ -3,6 +3,7 @@ using Virtigo.Hypervisors.Qemu;
 using Virtigo.Hypervisors.Uml;
 using Virtigo.Hypervisors.Xen;
 using Virtigo.Images;
+using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
 
@@ -12,6 +13,8 @@ namespace Virtigo.Appliances;
 /// </summary>
 internal sealed class BootWay
 {
+    private const string NoRoot = "its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes";
+    private const string NoKernel = "no kernel is found on it, on ext4 on a partition of its first disk";
     private readonly Func<GuestConfig, GuestConfig> _start;
     private readonly InstalledKernel? _kernel;
 
@@ -48,6 +51,15 @@ internal sealed class BootWay
             cancellationToken);
     }
 
+    /// <summary>Why a system cannot start that is installed on such a disk, in a clause; null when it can, as far as that shows before it is.</summary>
+    /// <param name="hypervisor">Runs the system.</param>
+    /// <param name="disk">The disk. Beside volumes it has an ext4 file system for /boot.</param>
+    public static string? ObstacleOf(IHypervisor hypervisor, DebianDisk disk) =>
+        hypervisor.Capabilities.DiskBoot || (!disk.Lvm && disk.FileSystem == DebianDisk.DefaultFileSystem) ? null
+        : hypervisor is UmlHypervisor ? NoRoot
+        : disk.Lvm ? null
+        : NoKernel;
+
     /// <summary>Puts what a machine starts by, beside its disks, into a folder.</summary>
     /// <param name="machine">The machine's name.</param>
     /// <param name="folder">The folder.</param>
@@ -73,8 +85,7 @@ internal sealed class BootWay
 
     private static BootWay OfHosts(IHypervisor hypervisor, string name, string kernel, ImageFiles files)
     {
-        int partition = files.RootPartition ?? throw Refusal(hypervisor, name,
-            "its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes");
+        int partition = files.RootPartition ?? throw Refusal(hypervisor, name, NoRoot);
         return new BootWay(machine => Plain(machine) with
         {
             Cpus = 1,
@@ -86,7 +97,7 @@ internal sealed class BootWay
     {
         if (BootFinder.Find(files) is not { } boot)
         {
-            throw Refusal(hypervisor, name, "no kernel is found on it, on ext4 on a partition of its first disk");
+            throw Refusal(hypervisor, name, NoKernel);
         }
 
         string commandLine = boot.CommandLine ?? throw Refusal(hypervisor, name, "no configuration of GRUB's on it says what its kernel is told");

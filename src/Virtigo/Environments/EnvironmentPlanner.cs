@@ -58,6 +58,12 @@ internal sealed class EnvironmentPlanner(IHypervisor hypervisor, EnvironmentOpti
     private void Check(MachineSpec machine, AppliancePlan plan)
     {
         HypervisorDemand.Check(hypervisor, HypervisorDemand.OfAppliance(machine, plan));
+        if (BootWay.ObstacleOf(hypervisor, plan.Disk.Value) is { } obstacle)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"{plan.Disk.Origin}: machine {machine.Name} cannot be booted by {hypervisor.Name}: {obstacle}.", "Run it by qemu, which boots all, or leave the disk as it is by default.");
+        }
+
         if (machine.Control == MachineControl.SerialConsole && plan.Disk.Value.Passphrase is not null)
         {
             throw new VirtigoException(FailureKind.Usage,
