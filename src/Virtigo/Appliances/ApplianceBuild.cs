@@ -44,7 +44,8 @@ internal sealed partial class ApplianceBuild(
     private async Task<StoredImage> RunAsync(BuildLimits limits, CancellationToken cancellationToken)
     {
         long memory = Math.Max(plan.IsUbuntu() ? UbuntuBoot.MemoryMiB : ApplianceInstall.MemoryMiB, plan.MemoryMiB.Value) + HostBudget.OverheadMiB;
-        using IDisposable reserved = await new HostBudget(paths, clock).ReserveAsync(
+        HostBudget budget = await GuestMemory.BudgetAsync(hypervisor, paths, clock, cancellationToken);
+        using IDisposable reserved = await budget.ReserveAsync(
             memory, $"The build of {plan.Name.Value}", () => log.Note("Waiting for memory that other machines use."), cancellationToken);
         using SocketFolder sockets = SocketFolder.Create(paths);
         _accelerator = await log.StageAsync("accelerator", () => ProbeAsync(cancellationToken));

@@ -97,6 +97,7 @@ public sealed class EnvironmentDefinition
         AcceleratorReport? known = hypervisor.Remembered() ?? (hypervisor.OwnKernel is { } kernel ? await hypervisor.ProbeAsync(kernel, cancellationToken) : null);
         var host = new EnvironmentHost(options.Paths, hypervisor, options.Clock)
         {
+            Budget = await GuestMemory.BudgetAsync(hypervisor, options.Paths, options.Clock, cancellationToken),
             Accelerator = EnvironmentPlanner.Chosen(options, known),
             Archives = options.Archives,
             Outward = outward,

@@ -28,6 +28,14 @@ internal sealed class HostBudget
         (_folder, _clock, _totalMiB, _availableMiB) =
             (paths.Budget, clock, totalMiB ?? HostMemory.ForGuestsMiB, availableMiB ?? HostMemory.AvailableMiB);
 
+    /// <summary>Opens the budget of guests whose memory is not that of the host's programs.</summary>
+    /// <param name="paths">Where reservations are noted.</param>
+    /// <param name="clock">For waits.</param>
+    /// <param name="kind">What sets them apart, a name for a folder.</param>
+    /// <param name="totalMiB">What may be reserved in all, in MiB.</param>
+    public HostBudget(HostPaths paths, TimeProvider clock, string kind, long totalMiB)
+        : this(paths, clock, () => totalMiB, () => totalMiB) => _folder = Path.Combine(paths.Budget, kind);
+
     /// <summary>What may be reserved in all, in MiB.</summary>
     public long TotalMiB => _totalMiB();
 

@@ -34,6 +34,11 @@ public interface IHypervisor
     /// <summary>The kernel that its guests boot where they need one of their own kind and it is installed; null where those of the guests' systems do.</summary>
     string? OwnKernel { get; }
 
+    /// <summary>What its guests can have of memory together, those of Virtigo that run already among them, in MiB; null where it is that of the host's programs.</summary>
+    /// <param name="cancellationToken">Ends the look.</param>
+    /// <exception cref="VirtigoException"><see cref="FailureKind.Host"/> when it does not say.</exception>
+    Task<long?> GuestMemoryMiBAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
     /// <summary>Starts a guest. Everything that cannot be done is refused before a process starts.</summary>
     /// <param name="config">The guest.</param>
     /// <param name="cancellationToken">Ends the start; a guest that was returned is not affected.</param>

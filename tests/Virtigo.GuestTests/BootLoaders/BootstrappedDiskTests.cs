@@ -50,7 +50,7 @@ public sealed class BootstrappedDiskTests(Lab lab) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task A_system_that_was_unpacked_into_a_disk_boots_by_both_firmwares()
+    public async Task A_system_that_was_unpacked_into_a_disk_boots_by_both_firmwares_and_again_when_its_loaders_were_damaged_and_repaired()
     {
         using IDisposable place = await lab.PlaceAsync();
         AppliancePlan plan = await lab.PlanAsync();
@@ -63,13 +63,29 @@ public sealed class BootstrappedDiskTests(Lab lab) : IDisposable
         string disk = Path.Combine(_folder.FullName, "disk.raw");
         CommandResult installed = await lab.RunAsync("bootloader", "install", disk, "--append", "console=ttyS0 quiet init=/usr/local/sbin/announce");
         Assert.True(installed.ExitCode == 0, installed.People);
-        CommandResult verified = await lab.RunAsync("bootloader", "verify", disk);
-        Assert.Contains("the chain is whole", verified.People, StringComparison.Ordinal);
-        foreach (FirmwareKind firmware in (FirmwareKind[])[FirmwareKind.Bios, FirmwareKind.Uefi])
-        {
-            Assert.Contains($"{Said} /dev/vda3 0:42", await BareMachine.RunAsync(disk, firmware, s_limit, Cancel, memoryMiB: 512), StringComparison.Ordinal);
-        }
+        await ExpectWholeAsync(disk);
+        await BootAsync(disk, FirmwareKind.Bios);
+
+        await RunAsync("mdel", "-i", disk + "@@2M", "::/EFI/BOOT/BOOTX64.EFI");
+        await RunAsync("dd", "if=/dev/zero", "of=" + disk, "bs=440", "count=1", "conv=notrunc", "status=none");
+        CommandResult broken = await lab.RunAsync("bootloader", "verify", disk);
+        Assert.NotEqual(0, broken.ExitCode);
+        Assert.Contains("there is no /EFI/BOOT/BOOTX64.EFI", broken.People, StringComparison.Ordinal);
+        CommandResult repaired = await lab.RunAsync("bootloader", "repair", disk);
+        Assert.True(repaired.ExitCode == 0, repaired.People);
+        await ExpectWholeAsync(disk);
+        await BootAsync(disk, FirmwareKind.Uefi);
+        await BootAsync(disk, FirmwareKind.Bios);
     }
+
+    private async Task ExpectWholeAsync(string disk)
+    {
+        CommandResult verified = await lab.RunAsync("bootloader", "verify", disk);
+        Assert.True(verified.ExitCode == 0 && verified.People.Contains("the chain is whole", StringComparison.Ordinal), verified.People);
+    }
+
+    private static async Task BootAsync(string disk, FirmwareKind firmware) =>
+        Assert.Contains($"{Said} /dev/vda3 0:42", await BareMachine.RunAsync(disk, firmware, s_limit, Cancel, memoryMiB: 512), StringComparison.Ordinal);
 
     private async Task RunAsync(string program, params string[] arguments)
     {

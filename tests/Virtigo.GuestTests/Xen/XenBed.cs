@@ -78,7 +78,7 @@ public sealed class XenBed : IAsyncDisposable
             {
                 Name = "dom0",
                 WorkDirectory = sockets.Path,
-                MemoryMiB = withImage ? 3072 : 2048,
+                MemoryMiB = withImage ? 3584 : 2048,
                 Accelerator = Accelerator.Tcg,
                 CpuModel = GuestPlatform.EmulatedProcessor + ",+npt",
                 AgentChannel = true,

@@ -108,6 +108,17 @@ public sealed class HostBudgetTests : IDisposable
     }
 
     [Fact]
+    public async Task Guests_whose_memory_is_not_the_hosts_have_a_budget_of_their_own()
+    {
+        string root = _folder.FullName;
+        var other = new HostBudget(new HostPaths(root, root, root, root, root), TimeProvider.System, "xen", 900);
+        using IDisposable here = await Budget(1000, available: 1000).ReserveAsync(1000, "a", null, Token);
+
+        using IDisposable there = await other.ReserveAsync(900, "b", null, Token);
+        Assert.Contains("this host can give guests 900 MiB", (await Assert.ThrowsAsync<VirtigoException>(() => other.ReserveAsync(901, "c", null, Token))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_host_itself_says_what_is_available() =>
         Assert.InRange(HostMemory.AvailableMiB(), 1, HostMemory.ForGuestsMiB() * 10 / 9);
 

@@ -173,6 +173,17 @@ public sealed class XenTests : IDisposable
         Assert.All(bad, config => Assert.NotEqual(FailureKind.Internal, Assert.Throws<VirtigoException>(() => XenConfigCheck.Check(config, XenDomainKind.Pvh)).Kind));
     }
 
+    [Fact]
+    public void The_memory_of_domains_is_summed_by_their_names() => Assert.Equal(640, Xl.MemoryMiB("""
+        Name                                        ID   Mem VCPUs	State	Time(s)
+        Domain-0                                     0   768     1     r-----     100.4
+        virtigo-a-0123abcd                           3   512     1     -b----       4.2
+        other                                        4   256     1     -b----       4.2
+        virtigo-b-0123abcd                           5   128     1     --p---       0.0
+        virtigo-c
+        virtigo-d-0123abcd                           6   many    1     --p---       0.0
+        """.ReplaceLineEndings("\n"), "virtigo-"));
+
     [Theory]
     [InlineData("virt_caps              : pv hvm hap shadow gnttab-v1", true)]
     [InlineData("virt_caps              : pv hvm gnttab-v1 gnttab-v2", false)]

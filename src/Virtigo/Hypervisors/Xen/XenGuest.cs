@@ -5,6 +5,9 @@ namespace Virtigo.Hypervisors.Xen;
 /// <summary>One guest in domains of ours, one after the other.</summary>
 internal sealed class XenGuest : IGuest
 {
+    /// <summary>What the names of our domains begin with.</summary>
+    public const string DomainPrefix = "virtigo-";
+
     private readonly GuestConfig _config;
     private readonly XenDomainKind _kind;
     private readonly string _name;
@@ -44,7 +47,7 @@ internal sealed class XenGuest : IGuest
     public static async Task<XenGuest> StartAsync(GuestConfig config, XenDomainKind kind, CancellationToken cancellationToken)
     {
         // Domains of a host have different names, whatever the guests of different environments are called.
-        string name = $"virtigo-{config.Name}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        string name = $"{DomainPrefix}{config.Name}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
         var logs = new List<SerialLog?>();
         GuestLines? lines = null;
         DomainGuard? guard = null;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Virtigo.Host;
 
 namespace Virtigo.Hypervisors.Xen;
@@ -73,6 +74,16 @@ public sealed class XenHypervisor(HostPaths paths, XenDomainKind kind = XenDomai
 
     /// <inheritdoc/>
     public string? OwnKernel => null;
+
+    /// <inheritdoc/>
+    public async Task<long?> GuestMemoryMiBAsync(CancellationToken cancellationToken)
+    {
+        // What dom0 has is for dom0 alone: domains are made of what Xen has left.
+        string now = await Tool.RunAsync(Xl.Program, ["info"], cancellationToken);
+        return Xl.Info(now, "free_memory") is { } free && long.TryParse(free, NumberStyles.None, CultureInfo.InvariantCulture, out long mib)
+            ? mib + Xl.MemoryMiB(await Tool.RunAsync(Xl.Program, ["list"], cancellationToken), XenGuest.DomainPrefix)
+            : throw new VirtigoException(FailureKind.Host, "xl does not say how much memory Xen has left.", "See what it says: xl info");
+    }
 
     /// <inheritdoc/>
     public async Task<IGuest> StartAsync(GuestConfig config, CancellationToken cancellationToken)

@@ -38,6 +38,13 @@ internal static class Xl
     /// <param name="info">What <c>xl info</c> says.</param>
     public static bool HasHvm(string info) => Help(info).Contains("hvm");
 
+    /// <summary>The memory of domains, in MiB.</summary>
+    /// <param name="list">What <c>xl list</c> says: a line for each, beginning with its name, its number and its memory.</param>
+    /// <param name="prefix">What their names begin with.</param>
+    public static long MemoryMiB(string list, string prefix) =>
+        list.Split('\n').Where(line => line.StartsWith(prefix, StringComparison.Ordinal)).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Sum(words => words.Length > 2 && uint.TryParse(words[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint mib) ? mib : 0L);
+
     private static string[] Help(string info) => (Info(info, "virt_caps") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Gives a command about a domain.</summary>
