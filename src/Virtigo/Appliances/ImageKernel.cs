@@ -1,4 +1,5 @@
 using Virtigo.Host;
+using Virtigo.Hypervisors;
 using Virtigo.Images;
 
 namespace Virtigo.Appliances;
@@ -26,6 +27,20 @@ public sealed class ImageKernel(HostPaths paths, StoredImage image) : IDisposabl
         {
             return null;
         }
+    }
+
+    /// <summary>How fast a hypervisor's guests are here: what is remembered, else what it boots an image's kernel in; null where no kernel is at hand to find out.</summary>
+    internal static async Task<AcceleratorReport?> MeasureAsync(HostPaths paths, StoredImage image, IHypervisor hypervisor, CancellationToken cancellationToken)
+    {
+        if (hypervisor.Remembered() is { } known)
+        {
+            return known;
+        }
+
+        using var own = new ImageKernel(paths, image);
+        return (hypervisor.OwnKernel ?? await own.CopyOutAsync(cancellationToken)) is { } kernel
+            ? await hypervisor.ProbeAsync(kernel, cancellationToken)
+            : null;
     }
 
     /// <inheritdoc/>

@@ -38,7 +38,7 @@ public sealed class ImageProver(HostPaths paths, TimeProvider? clock = null)
         HostBudget budget = await GuestMemory.BudgetAsync(hypervisor, paths, _clock, cancellationToken);
         using IDisposable reserved = await budget.ReserveAsync(
             memory + HostBudget.OverheadMiB, $"The proof of {image.Name}", () => note?.Invoke("Waiting for memory that other machines use."), cancellationToken);
-        AcceleratorReport? report = await MeasureAsync(image, hypervisor, cancellationToken);
+        AcceleratorReport? report = await ImageKernel.MeasureAsync(paths, image, hypervisor, cancellationToken);
         var trial = new BootTrial
         {
             Name = image.Name + "-proof",
@@ -68,19 +68,5 @@ public sealed class ImageProver(HostPaths paths, TimeProvider? clock = null)
                 [new ReportFile(ConsoleName, SourcePath: trial.ConsoleLog)], passphrase is null ? [] : [passphrase], CancellationToken.None);
             throw new VirtigoException(failure.Kind, failure.Message, failure.Hint, failure) { ReportDirectory = folder };
         }
-    }
-
-    /// <summary>How fast the hypervisor's guests are here; null where no kernel is at hand to find out.</summary>
-    private async Task<AcceleratorReport?> MeasureAsync(StoredImage image, IHypervisor hypervisor, CancellationToken cancellationToken)
-    {
-        if (hypervisor.Remembered() is { } known)
-        {
-            return known;
-        }
-
-        using var own = new ImageKernel(paths, image);
-        return (hypervisor.OwnKernel ?? await own.CopyOutAsync(cancellationToken)) is { } kernel
-            ? await hypervisor.ProbeAsync(kernel, cancellationToken)
-            : null;
     }
 }

@@ -94,7 +94,10 @@ public sealed class EnvironmentDefinition
 
         IHypervisor hypervisor = choice.Hypervisor;
         EnvironmentPlan plan = await new EnvironmentPlanner(hypervisor, options, progress).PlanAsync(spec, cancellationToken);
-        AcceleratorReport? known = hypervisor.Remembered() ?? (hypervisor.OwnKernel is { } kernel ? await hypervisor.ProbeAsync(kernel, cancellationToken) : null);
+
+        // What is saved must fit the plan, which was made by what was known; where nothing is, it is found out.
+        AcceleratorReport? known = hypervisor.Capabilities.Fork ? hypervisor.Remembered()
+            : await ImageKernel.MeasureAsync(options.Paths, plan.Machines[0].Image, hypervisor, cancellationToken);
         var host = new EnvironmentHost(options.Paths, hypervisor, options.Clock)
         {
             Budget = await GuestMemory.BudgetAsync(hypervisor, options.Paths, options.Clock, cancellationToken),

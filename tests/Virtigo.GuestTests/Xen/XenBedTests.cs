@@ -87,6 +87,14 @@ public sealed class XenBedTests(Lab lab)
         TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
     }
 
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task An_installed_image_boots_by_its_own_boot_loader_where_a_guest_is_a_whole_PC()
+    {
+        await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
+        ExpectPassed(await bed.RunAsync("--filter-method", $"*.{nameof(XenImageTests)}.{nameof(XenImageTests.It_boots_by_its_own_boot_loader_and_is_proven)}"));
+    }
+
     private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
 
     private static bool IsAsExpected(InnerTest test) => test.Status == "passed";
