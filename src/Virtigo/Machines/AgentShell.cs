@@ -1,3 +1,5 @@
+using Virtigo.Host;
+
 namespace Virtigo.Machines;
 
 /// <summary>
@@ -33,8 +35,17 @@ internal sealed class AgentShell(GuestAgent agent, TimeProvider clock, string? h
     }
 
     /// <inheritdoc/>
-    public Task<GuestProcess> StartAsync(IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken) =>
-        throw NeedsStreams("Processes with streams");
+    public Task<GuestProcess> StartAsync(IReadOnlyList<string> arguments, CommandOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Terminal is not null)
+        {
+            throw NeedsStreams("Terminals");
+        }
+
+        string command = "exec " + ShellQuote.Command(arguments[0], arguments.Skip(1));
+        return Task.FromResult(AgentProcess.Start(
+            async (said, token) => (await ExecuteAsync(command, options with { OnOutput = (bytes, isError) => said(bytes.ToArray(), isError) }, token)).ExitCode, NeedsStreams));
+    }
 
     /// <inheritdoc/>
     public Task<Stream> ConnectAsync(string target, CancellationToken cancellationToken) => throw NeedsStreams("Connections");

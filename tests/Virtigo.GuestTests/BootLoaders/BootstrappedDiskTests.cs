@@ -70,7 +70,7 @@ public sealed class BootstrappedDiskTests(Lab lab) : IDisposable
         await RunAsync("dd", "if=/dev/zero", "of=" + disk, "bs=440", "count=1", "conv=notrunc", "status=none");
         CommandResult broken = await lab.RunAsync("bootloader", "verify", disk);
         Assert.NotEqual(0, broken.ExitCode);
-        Assert.Contains("there is no /EFI/BOOT/BOOTX64.EFI", broken.People, StringComparison.Ordinal);
+        Assert.Contains("there is no /EFI/BOOT/BOOTX64.EFI", broken.Data + broken.People, StringComparison.Ordinal);
         CommandResult repaired = await lab.RunAsync("bootloader", "repair", disk);
         Assert.True(repaired.ExitCode == 0, repaired.People);
         await ExpectWholeAsync(disk);
