@@ -100,7 +100,9 @@ internal sealed class BootWay
             throw Refusal(hypervisor, name, NoKernel);
         }
 
-        string commandLine = boot.CommandLine ?? throw Refusal(hypervisor, name, "no configuration of GRUB's on it says what its kernel is told");
+        // A boot loader that was put on it from outside carries its configuration with it.
+        string commandLine = boot.CommandLine ?? (files.RootUuid is { } root ? $"root=UUID={root} ro"
+            : throw Refusal(hypervisor, name, "no configuration of GRUB's on it says what its kernel is told, and its root file system cannot be read"));
         return new BootWay(Plain, new InstalledKernel(name, disk, boot.Initrd is not null, commandLine));
     }
 

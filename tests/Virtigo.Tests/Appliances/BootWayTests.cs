@@ -45,11 +45,21 @@ public sealed class BootWayTests : IDisposable
     }
 
     [Fact]
-    public async Task A_system_whose_loader_says_nothing_to_its_kernel_is_refused()
+    public async Task A_system_without_a_configuration_of_its_loaders_is_told_where_its_root_is()
     {
-        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(async () => await BootWay.OfAsync(Xen, "The image web", await DiskAsync(null), Token));
+        BootWay way = await BootWay.OfAsync(Xen, "The image web", await DiskAsync(null), Token);
+        await way.PrepareAsync("web", _folder.FullName, Token);
 
-        Assert.Equal((FailureKind.Usage, "The image web cannot be booted by xen: no configuration of GRUB's on it says what its kernel is told."), (error.Kind, error.Message));
+        Assert.StartsWith($"root=UUID={BootImageMaker.Uuid} ro console=hvc0 ", way.Start(Machine, _folder.FullName).Kernel!.CommandLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_disk_without_a_system_is_refused()
+    {
+        string disk = await new BootImageMaker(_folder.FullName).DiskAsync("dos", 512, (2048, 100_000, "83", null));
+
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => BootWay.OfAsync(Xen, "The image web", disk, Token));
+        Assert.Equal((FailureKind.Usage, "The image web cannot be booted by xen: no kernel is found on it, on ext4 on a partition of its first disk."), (error.Kind, error.Message));
     }
 
     [Fact]

@@ -31,9 +31,10 @@ internal sealed partial class ImageFiles : IDisposable
         ];
         _volumes = [.. read.Select(one => one.Volume)];
         _root = _volumes.FirstOrDefault(HasRoot);
-        RootPartition = read.FirstOrDefault(one => one.Volume == _root).Partition?.Number;
         if (_root is not null)
         {
+            Partition root = read.First(one => one.Volume == _root).Partition;
+            (RootPartition, RootUuid) = (root.Number, FileSystemProbe.Look(new DiskRange(disk, root.Start, root.Length))?.Uuid);
             Mount(_root);
         }
 
@@ -48,6 +49,9 @@ internal sealed partial class ImageFiles : IDisposable
 
     /// <summary>The number of the partition with the root file system; null when that cannot be read, or fills the disk.</summary>
     public int? RootPartition { get; }
+
+    /// <summary>The UUID of the root file system; null when that cannot be read.</summary>
+    public string? RootUuid { get; }
 
     /// <summary>Opens the files of a disk.</summary>
     /// <param name="path">The disk: raw, or qcow2 that is self-contained. It must not change.</param>
