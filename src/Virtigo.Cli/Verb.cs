@@ -13,7 +13,14 @@ internal sealed class Verb : Command
     public IReadOnlyList<string> Examples { get; }
 
     /// <summary>Sets what the verb does. What it throws is told and becomes the exit code.</summary>
-    public void Does(GlobalOptions options, CliHost host, Func<Invocation, CancellationToken, Task<int>> action) =>
+    public void Does(GlobalOptions options, CliHost host, Func<Invocation, CancellationToken, Task<int>> action)
+    {
+        foreach (Argument argument in Arguments)
+        {
+            // Help would else have every completion in its place: all images, all names.
+            argument.HelpName ??= argument.Name;
+        }
+
         SetAction(async (result, cancellationToken) =>
         {
             OutputMode mode = options.Mode(result, host);
@@ -26,6 +33,7 @@ internal sealed class Verb : Command
                 return ErrorRenderer.Write(failure, host, mode);
             }
         });
+    }
 }
 
 /// <summary>One run of a verb.</summary>

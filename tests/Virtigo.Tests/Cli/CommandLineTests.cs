@@ -31,6 +31,14 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Help_names_what_is_wanted_and_does_not_list_all_that_would_do()
+    {
+        Assert.Equal(0, await _command.Run("sysrq", "--help"));
+
+        Assert.Contains("<command>  A letter or digit, or one of: ", _command.Data.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Help_of_a_verb_shows_its_examples_and_that_of_the_command_every_exit_code()
     {
         Assert.Equal(0, await _command.Run("explain", "--help"));

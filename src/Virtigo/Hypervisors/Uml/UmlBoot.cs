@@ -13,8 +13,8 @@ internal static class UmlBoot
         mount -t hostfs -o /usr/lib/uml/modules/${m##*/} hostfs $m
         """;
 
-    /// <summary>The device of a partition of the first disk.</summary>
-    public static string Device(int partition) => $"/dev/ubda{partition}";
+    /// <summary>The device of a partition of the first disk; 0 for one that is not divided.</summary>
+    public static string Device(int partition) => partition == 0 ? "/dev/ubda" : $"/dev/ubda{partition}";
 
     /// <summary>The kernel and its command line.</summary>
     /// <param name="kernel">The kernel.</param>

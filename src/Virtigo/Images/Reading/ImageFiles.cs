@@ -47,7 +47,7 @@ internal sealed partial class ImageFiles : IDisposable
     /// <summary>Whether the root file system can be read. When not, the volumes are seen one by one with <see cref="Find"/>.</summary>
     public bool HasRootVolume => _root is not null;
 
-    /// <summary>The number of the partition with the root file system; null when that cannot be read, or fills the disk.</summary>
+    /// <summary>The number of the partition with the root file system; 0 when that fills the disk, null when it cannot be read.</summary>
     public int? RootPartition { get; }
 
     /// <summary>The UUID of the root file system; null when that cannot be read.</summary>
