@@ -256,6 +256,34 @@ public sealed class BootLoaderTests : IDisposable
         Assert.Contains(report.Chain, one => one is { Link: "modules", Verdict: BootVerdict.Good });
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Repair_tells_kernels_what_the_loader_told_them_that_it_replaces(bool core)
+    {
+        string disk = await _maker.DiskAsync("gpt", 512, (2048, 2048, BootImageMaker.BiosBoot, null), (4096, 32768, BootImageMaker.Esp, null), (36864, 40960, "linux", _maker.Tree(grub: false)));
+        await BootLoader.InstallAsync(disk, new BootLoaderOptions { KernelArguments = "console=ttyS0 init=/bin/x" }, Token);
+        if (core)
+        {
+            BootImageMaker.Write(disk, 2048 * 512, new byte[1 << 20]);
+        }
+        else
+        {
+            BootImageMaker.Write(disk, 0, new byte[440]);
+            await Tool.RunAsync("mdel", ["-i", $"{disk}@@{4096 * 512}", "::" + UefiPlace.Path], Token);
+        }
+
+        Assert.True((await BootLoader.RepairAsync(disk, null, Token)).Boots);
+        using var made = BootDisk.Open(disk, null);
+        string?[] carried =
+        [
+            GrubCore.FromBios(BiosLoader.Read(made.Whole)!.ReadCore(made.Whole)!)!.Carried,
+            GrubCore.FromUefi(made.Esp!.Files!.File(UefiPlace.Path)!.Read(32 << 20)!)!.Carried,
+        ];
+        Assert.All(carried, script => Assert.Equal("console=ttyS0 init=/bin/x", CarriedConfig.Arguments(script!)));
+        Assert.Null(CarriedConfig.Arguments("menuentry x {\n  linux /vmlinuz ro\n}\n"));
+    }
+
     [Fact]
     public async Task Repair_gives_UEFI_a_copy_of_the_program_that_the_image_keeps_for_itself()
     {

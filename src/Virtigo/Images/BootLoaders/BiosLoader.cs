@@ -40,9 +40,11 @@ internal sealed record BiosLoader(long CoreSector, IReadOnlyList<SectorRun> Runs
             return null;
         }
 
-        long core = BinaryPrimitives.ReadInt64LittleEndian(boot.AsSpan(CoreAt));
-        return new BiosLoader(core, FindRuns(disk, core));
+        return At(disk, BinaryPrimitives.ReadInt64LittleEndian(boot.AsSpan(CoreAt)));
     }
+
+    /// <summary>Reads what is in a sector, whether or not the first one looks for a core there.</summary>
+    public static BiosLoader At(DiskRange disk, long core) => new(core, FindRuns(disk, core));
 
     /// <summary>The core, its sectors put together; null when it lies outside the disk or is unbelievably long.</summary>
     public byte[]? ReadCore(DiskRange disk)

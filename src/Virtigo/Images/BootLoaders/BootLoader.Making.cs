@@ -107,6 +107,34 @@ public static partial class BootLoader
         return Placed(disk, place, boot, core);
     }
 
+    /// <summary>What a core that was made here tells kernels, where one is left, for whichever firmware; null when none says anything.</summary>
+    private static string? Told(BootDisk disk)
+    {
+        try
+        {
+            return Cores(disk).Select(core => core.Carried is { } script ? CarriedConfig.Arguments(script) : null)
+                .FirstOrDefault(told => told is { Length: > 0 and <= MostArguments } && told.All(IsAllowed));
+        }
+        catch (DamagedDiskException)
+        {
+            return null;
+        }
+    }
+
+    private static IEnumerable<GrubCore> Cores(BootDisk disk)
+    {
+        if (BootPlace.Find(disk) is { } place && BiosLoader.At(disk.Whole, place.Start / BiosLoader.Sector).ReadCore(disk.Whole) is { } bytes
+            && GrubCore.FromBios(bytes) is { } core)
+        {
+            yield return core;
+        }
+
+        if (disk.Esp?.Files?.File(UefiPlace.Path)?.Read(MostProgram) is { } program && GrubCore.FromUefi(program) is { } inside)
+        {
+            yield return inside;
+        }
+    }
+
     private static List<DiskChange> Placed(BootDisk disk, BootPlace place, byte[] boot, byte[] core)
     {
         byte[] first = new byte[BiosLoader.Sector];
@@ -126,9 +154,11 @@ public static partial class BootLoader
 
     private static string Arguments(string? arguments) =>
         arguments is null ? ""
-        : arguments.Length <= MostArguments && arguments.All(c => char.IsAsciiLetterOrDigit(c) || AllowedInArguments.Contains(c, StringComparison.Ordinal)) ? arguments
+        : arguments.Length <= MostArguments && arguments.All(IsAllowed) ? arguments
         : throw new VirtigoException(FailureKind.Usage, "The kernel's arguments have characters that mean something to GRUB, or are too many.",
             $"Letters, digits and these are taken: {AllowedInArguments.Trim()}");
+
+    private static bool IsAllowed(char c) => char.IsAsciiLetterOrDigit(c) || AllowedInArguments.Contains(c, StringComparison.Ordinal);
 
     private static string Systems(BootDisk disk) =>
         disk.Volumes.Count == 0 ? "nothing at all" : string.Join(", ", disk.Volumes.Select(one => $"({one.Device}) {one.System?.Kind ?? "unknown"}"));

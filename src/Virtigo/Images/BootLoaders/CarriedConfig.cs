@@ -9,6 +9,8 @@ namespace Virtigo.Images;
 /// </summary>
 internal static class CarriedConfig
 {
+    private const string KernelLine = "linux \"$1\" root=UUID=";
+    private const string BeforeArguments = " ro $flags";
     private static readonly string[] s_kernelFolders = ["", "/boot", "/@/boot", "/@rootfs/boot"];
 
     /// <summary>Where an image's own configuration is looked for.</summary>
@@ -52,7 +54,7 @@ internal static class CarriedConfig
                   regexp --set=1:folder '^(.*)/vmlinuz' "$1"
                   set flags=
                   if regexp --set=1:subvolume '/(@[a-z]*)/boot/' "$1"; then set flags="rootflags=subvol=$subvolume"; fi
-                  linux "$1" root=UUID={{root}} ro $flags {{arguments}}
+                  {{KernelLine}}{{root}}{{BeforeArguments}} {{arguments}}
                   for initrd in "$folder/initrd.img-$version" "$folder/initramfs-$version.img" "$folder/initrd-$version" "$folder/initrd.img"; do
                     if [ -f "$initrd" ]; then initrd "$initrd"; break; fi
                   done
@@ -61,6 +63,13 @@ internal static class CarriedConfig
             done
 
             """;
+    }
+
+    /// <summary>What a configuration of this kind tells kernels; null when it is none. A guest's word.</summary>
+    public static string? Arguments(string script)
+    {
+        string? line = script.Split('\n').Select(one => one.Trim()).FirstOrDefault(one => one.StartsWith(KernelLine, StringComparison.Ordinal));
+        return line?.IndexOf(BeforeArguments, StringComparison.Ordinal) is { } at and >= 0 ? line[(at + BeforeArguments.Length)..].Trim() : null;
     }
 
     /// <summary>The same as the memory disk has it: an archive with the one file, the same bytes for the same text.</summary>
