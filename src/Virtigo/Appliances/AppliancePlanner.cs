@@ -1,5 +1,6 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Xen;
 using Virtigo.Installers.Debian;
 using Virtigo.Installers.Ubuntu;
 
@@ -137,10 +138,17 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     private static Setting<string> HypervisorOf(ApplianceSpec spec, UserConfig config) =>
         spec.Hypervisor ?? config.Get<string>("hypervisor") ?? Default(HypervisorChoice.Auto, "the fastest that can");
 
-    /// <summary>Refuses what cannot be installed by a kernel that has no modules.</summary>
+    /// <summary>Refuses what cannot be installed where it is to be: by a kernel that has no modules, or over one serial line.</summary>
     private static void CheckInstallMachine(AppliancePlan plan)
     {
         DebianDisk disk = plan.Disk.Value;
+        if (plan.Hypervisor.Value == XenHypervisor.KindName)
+        {
+            throw new VirtigoException(FailureKind.Usage,
+                $"{plan.Hypervisor.Origin}: hypervisor: xen cannot install this appliance: its guests have one serial line, and an installer is driven and watched over several.",
+                "Leave hypervisor out, and it is installed by qemu; what it makes boots on all.");
+        }
+
         if (plan.InstallMachine().ForeignKernel && (plan.IsUbuntu() ? "Ubuntu's installer runs from a disc"
             : disk.Firmware != FirmwareKind.Bios ? "it has no firmware to prepare the disk for"
             : disk.Lvm || disk.Grow || disk.Further.Count > 0 || disk.FileSystems.Any(kind => kind != "ext4")

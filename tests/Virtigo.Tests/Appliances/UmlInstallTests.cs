@@ -48,6 +48,14 @@ public sealed class UmlInstallTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_is_installed_under_Xen_and_that_is_said_where_it_is_asked_for()
+    {
+        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => PlanAsync("packages: [curl]\nhypervisor: xen\n"));
+
+        Assert.StartsWith("web.yml:2: hypervisor: xen cannot install this appliance: its guests have one serial line", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_card_has_the_name_of_where_the_system_will_run()
     {
         string script = InstallMachine.UserMode.AtEnd;
