@@ -75,14 +75,16 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
         using var time = new CancellationTokenSource(within ?? s_limit, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, Token);
         byte[] buffer = new byte[4096];
-        while (true)
+
+        // Only what is new is looked at: a flood that is looked through whole for each piece of it takes minutes.
+        for (int from = 0; ; from = Math.Max(0, _seen.Length - buffer.Length - words.Length))
         {
-            string all = _seen.ToString();
-            int at = all.IndexOf(words, StringComparison.Ordinal);
+            int at = _seen.ToString(from, _seen.Length - from).IndexOf(words, StringComparison.Ordinal);
             if (at >= 0)
             {
-                _seen.Remove(0, at + words.Length);
-                return all[..at];
+                string before = _seen.ToString(0, from + at);
+                _seen.Remove(0, from + at + words.Length);
+                return before;
             }
 
             int read;
@@ -92,12 +94,12 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
             }
             catch (OperationCanceledException) when (!Token.IsCancellationRequested)
             {
-                throw new TimeoutException($"The console did not say '{words}'. It said: {all}");
+                throw new TimeoutException($"The console did not say '{words}'. It said: {_seen}");
             }
 
             if (read == 0)
             {
-                throw new EndOfStreamException($"The guest ended before its console said '{words}'. It said: {all}");
+                throw new EndOfStreamException($"The guest ended before its console said '{words}'. It said: {_seen}");
             }
 
             _seen.Append(Encoding.UTF8.GetString(buffer, 0, read));
