@@ -134,7 +134,7 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
                 Name = name,
                 WorkDirectory = fixture.At(name),
                 MemoryMiB = 256,
-                Kernel = new KernelBoot(fixture.Kernel, initrd, "console=ttyS0 panic=-1 quiet loglevel=7"),
+                Kernel = new KernelBoot(fixture.Kernel, initrd, "console=ttyS0 panic=-1 no_timer_check quiet loglevel=7"),
                 Serials = [new GuestSerial("console")],
                 Accelerator = Accelerator.Tcg,
                 RestartOnReset = true,

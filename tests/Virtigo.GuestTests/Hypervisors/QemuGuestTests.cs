@@ -58,7 +58,7 @@ public sealed class QemuGuestTests(KernelFixture fixture)
         Name = name,
         WorkDirectory = fixture.At(name),
         MemoryMiB = 256,
-        Kernel = new KernelBoot(fixture.Kernel, null, "console=ttyS0 panic=-1"),
+        Kernel = new KernelBoot(fixture.Kernel, null, "console=ttyS0 panic=-1 no_timer_check"),
         Serials = [new GuestSerial("console")],
         Accelerator = Accelerator.Tcg,
     };

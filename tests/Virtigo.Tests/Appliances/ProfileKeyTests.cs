@@ -16,7 +16,6 @@ public sealed class ProfileKeyTests : IDisposable
     [InlineData("", null)]
     [InlineData("profile: none", null)]
     [InlineData("profile: auto", "kvm tcg uml xen-pv xen-pvh xen-hvm")]
-    [InlineData("profile: auto\nhypervisor: xen", "xen-pv xen-pvh xen-hvm")]
     [InlineData("profile: auto\nhypervisor: libvirt", "kvm tcg")]
     [InlineData("profile: auto\nhypervisor: uml", "uml")]
     [InlineData("profile: [xen-pvh, qemu]", "kvm tcg xen-pvh")]
