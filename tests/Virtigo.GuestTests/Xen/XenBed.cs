@@ -43,6 +43,7 @@ public sealed class XenBed : IAsyncDisposable
             ["VIRTIGO_README"] = "/nowhere",
         },
     };
+    private static readonly string[] s_crashes = ["------------[ cut here ]", "Kernel panic - not syncing", "its kernel has panicked", "its first process has crashed", "BUG: "];
     private readonly IDisposable _place;
     private readonly SocketFolder _sockets;
     private readonly WorkFolder _work;
@@ -110,9 +111,29 @@ public sealed class XenBed : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs tests in the dom0, as its root.</summary>
+    /// <summary>
+    /// Runs tests in the dom0, as its root. Kernels in it are emulated twice, and some crash that are good: a test in which one did counts when it does again.
+    /// </summary>
     /// <param name="filters">The options that say which.</param>
     public async Task<IReadOnlyList<InnerTest>> RunAsync(params string[] filters)
+    {
+        IReadOnlyList<InnerTest> tests = await RunOnceAsync(filters);
+        InnerTest[] crashed = [.. tests.Where(test => test.Status == "failed" && s_crashes.Any(words => test.Message.Contains(words, StringComparison.Ordinal)))];
+        if (crashed.Length == 0)
+        {
+            return tests;
+        }
+
+        foreach (InnerTest test in crashed)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"A kernel crashed; once more: {test.Name}\n{test.Message}");
+        }
+
+        IReadOnlyList<InnerTest> again = await RunOnceAsync([.. crashed.SelectMany(test => (string[])["--filter-method", test.Name.Split('(')[0]])]);
+        return [.. tests.Except(crashed), .. again.Where(test => crashed.Any(one => one.Name == test.Name))];
+    }
+
+    private async Task<IReadOnlyList<InnerTest>> RunOnceAsync(string[] filters)
     {
         string command = ShellQuote.Command(Tests + "/Virtigo.GuestTests",
             ["--no-ansi", "--progress", "off", "--results-directory", Path.GetDirectoryName(Report)!, "--report-xunit-ctrf", "--report-xunit-ctrf-filename", Path.GetFileName(Report), .. filters]);
