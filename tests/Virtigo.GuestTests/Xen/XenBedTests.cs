@@ -85,16 +85,6 @@ public sealed class XenBedTests(Lab lab)
         TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
     }
 
-    [Fact]
-    [Trait(Tiers.Name, Tiers.Thorough)]
-    public async Task An_installed_image_boots_by_its_own_boot_loader_where_a_guest_is_a_whole_PC()
-    {
-        await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
-        IReadOnlyList<InnerTest> tests = await bed.RunAsync("--filter-method", $"*.{nameof(XenImageTests)}.{nameof(XenImageTests.It_boots_by_its_own_boot_loader_and_is_proven)}");
-        TestContext.Current.TestOutputHelper?.WriteLine((await bed.Dom0.ExecuteAsync($"tail -c 6000 {XenGround.Home}/state/reports/*/*console*", TestContext.Current.CancellationToken)).Output);
-        ExpectPassed(tests);
-    }
-
     private const string Proofs = $"*.{nameof(XenImageTests)}.{nameof(XenImageTests.It_boots_by_its_own_kernel_and_is_proven)}";
 
     private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
