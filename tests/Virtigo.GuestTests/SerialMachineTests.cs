@@ -95,7 +95,7 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
         await machine.ShutdownAsync(Cancel);
         Assert.Equal(MachineState.Off, machine.State);
         await machine.StartAsync(Cancel);
-        Assert.Equal("again", await machine.RunAsync("echo again", Cancel));
+        Assert.EndsWith("again", await machine.RunAsync("echo again", Cancel), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -110,7 +110,8 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
         Assert.Contains("does not answer any more", lost.Message, StringComparison.Ordinal);
         await machine.PowerCutAsync(Cancel);
         await machine.StartAsync(Cancel);
-        Assert.Equal("back", await machine.RunAsync("echo back", Cancel));
+        // The kernel talks at its own time.
+        Assert.EndsWith("back", await machine.RunAsync("echo back", Cancel), StringComparison.Ordinal);
     }
 
     // The kernel writes whole lines, wherever others are just writing.
