@@ -95,7 +95,7 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
         await machine.ShutdownAsync(Cancel);
         Assert.Equal(MachineState.Off, machine.State);
         await machine.StartAsync(Cancel);
-        Assert.EndsWith("again", await machine.RunAsync("echo again", Cancel), StringComparison.Ordinal);
+        Assert.Equal("again", WithoutMessages(await machine.RunAsync("echo again", Cancel)));
     }
 
     [Fact]
@@ -110,8 +110,7 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
         Assert.Contains("does not answer any more", lost.Message, StringComparison.Ordinal);
         await machine.PowerCutAsync(Cancel);
         await machine.StartAsync(Cancel);
-        // The kernel talks at its own time.
-        Assert.EndsWith("back", await machine.RunAsync("echo back", Cancel), StringComparison.Ordinal);
+        Assert.Equal("back", WithoutMessages(await machine.RunAsync("echo back", Cancel)));
     }
 
     // The kernel writes whole lines, wherever others are just writing.
@@ -119,6 +118,12 @@ public sealed partial class SerialMachineTests(KernelFixture fixture)
 
     [GeneratedRegex(@"\[ *\d+\.\d+\] kernel talks(\n|$)")]
     private static partial Regex Talk();
+
+    // A kernel that has just booted still says this and that, in lines of its own before the answer.
+    private static string WithoutMessages(string output) => Message().Replace(output, "");
+
+    [GeneratedRegex(@"^\[ *\d+\.\d+\] .*\n", RegexOptions.Multiline)]
+    private static partial Regex Message();
 
     private async Task<Machine> StartAsync(string shell)
     {

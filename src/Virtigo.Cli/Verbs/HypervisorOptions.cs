@@ -13,6 +13,9 @@ internal static class HypervisorOptions
         return option;
     }
 
+    /// <summary>The option for the machines of an environment.</summary>
+    public static Option<string?> ForMachines() => Option("What runs the machines [default: what the file says, else one that can fork them]");
+
     public static Option<bool> Matrix(string what) => new("--matrix") { Description = what };
 
     public static Option<bool> Trusted(string where, string choosers) => new("--trusted")

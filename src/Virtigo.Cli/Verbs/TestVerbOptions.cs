@@ -66,7 +66,7 @@ internal sealed class TestVerbOptions
 
     public Option<string> Accelerator { get; } = Accelerators.Option();
 
-    public Option<string?> Hypervisor { get; } = HypervisorOptions.Option("What runs the machines [default: what the file says, else one that can fork them]");
+    public Option<string?> Hypervisor { get; } = HypervisorOptions.ForMachines();
 
     public Option<bool> Matrix { get; } = HypervisorOptions.Matrix("Run the tests under every hypervisor that can, and show a line for each and each test");
 

@@ -13,7 +13,7 @@ internal static class UpVerb
     {
         Argument<string> file = File();
         Option<string?> name = NameOption();
-        Option<string?> hypervisor = HypervisorOption();
+        Option<string?> hypervisor = HypervisorOptions.ForMachines();
         Option<bool> trusted = HypervisorOptions.Trusted("the machines", HypervisorChoice.Auto);
         Option<string> accelerator = Accelerators.Option();
         Option<bool> foreground = new("--foreground") { Description = "Keep it in this process, until Ctrl-C" };
@@ -50,7 +50,7 @@ internal static class UpVerb
     {
         Argument<string> file = File();
         Option<string?> name = NameOption();
-        Option<string?> hypervisor = HypervisorOption();
+        Option<string?> hypervisor = HypervisorOptions.ForMachines();
         Option<string> accelerator = Accelerators.Option();
         var verb = new Verb(KeeperProcess.VerbName, "Keep an environment running until it is told to end; virtigo up starts this", "virtigo keep shop.yml --json")
         {
@@ -81,19 +81,8 @@ internal static class UpVerb
         HelpName = "name",
     };
 
-    private static Option<string?> HypervisorOption() =>
-        HypervisorOptions.Option("What runs the machines [default: what the file says, else one that can fork them]");
-
-    private static EnvironmentOptions Options(Invocation run, Option<string?> hypervisor, Option<string> accelerator) => new()
-    {
-        Paths = run.Host.Paths,
-        Offline = run.Value(run.Options.Offline),
-        AllowExpired = run.Value(run.Options.AllowExpired),
-        Hypervisor = run.Value(hypervisor),
-        Accelerator = Accelerators.Of(run.Value(accelerator)),
-        Clock = run.Host.Clock,
-        RerunCommand = "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => token.Value)),
-    };
+    private static EnvironmentOptions Options(Invocation run, Option<string?> hypervisor, Option<string> accelerator) =>
+        TestVerb.Environment(run, accelerator, "virtigo " + string.Join(' ', run.Result.Tokens.Select(token => token.Value))) with { Hypervisor = run.Value(hypervisor) };
 
     private static List<string> Arguments(Invocation run, Argument<string> file, Option<string?> name, Option<string> accelerator, string hypervisor)
     {

@@ -55,7 +55,7 @@ internal sealed class BootWay
     /// <param name="hypervisor">Runs the system.</param>
     /// <param name="disk">The disk. Beside volumes it has an ext4 file system for /boot.</param>
     public static string? ObstacleOf(IHypervisor hypervisor, DebianDisk disk) =>
-        hypervisor.Capabilities.DiskBoot || (!disk.Lvm && disk.FileSystem == DebianDisk.DefaultFileSystem) ? null
+        hypervisor.Capabilities.DiskBoot || (!disk.Lvm && disk.FileSystem == "ext4") ? null
         : hypervisor is UmlHypervisor ? NoRoot
         : disk.Lvm ? null
         : NoKernel;

@@ -18,7 +18,7 @@ internal sealed class AgentProcess : IGuestProcessControl
     private readonly Task<int> _exited;
     private volatile string? _asked;
 
-    private AgentProcess(Func<Action<byte[], bool>, CancellationToken, Task<int>> run, Func<string, VirtigoException> needs)
+    private AgentProcess(Func<Action<ReadOnlyMemory<byte>, bool>, CancellationToken, Task<int>> run, Func<string, VirtigoException> needs)
     {
         _needs = needs;
         _exited = RunAsync(run);
@@ -27,7 +27,7 @@ internal sealed class AgentProcess : IGuestProcessControl
     /// <summary>Starts one.</summary>
     /// <param name="run">Runs it, tells what it wrote and whether that was to its standard error, and gives its exit code.</param>
     /// <param name="needs">The refusal of what it cannot do.</param>
-    public static GuestProcess Start(Func<Action<byte[], bool>, CancellationToken, Task<int>> run, Func<string, VirtigoException> needs)
+    public static GuestProcess Start(Func<Action<ReadOnlyMemory<byte>, bool>, CancellationToken, Task<int>> run, Func<string, VirtigoException> needs)
     {
         var control = new AgentProcess(run, needs);
         return new GuestProcess(new NoInput(control), control._output.Reader.AsStream(), control._error.Reader.AsStream(), control._exited, control);
@@ -49,13 +49,13 @@ internal sealed class AgentProcess : IGuestProcessControl
         _given.Dispose();
     }
 
-    private async Task<int> RunAsync(Func<Action<byte[], bool>, CancellationToken, Task<int>> run)
+    private async Task<int> RunAsync(Func<Action<ReadOnlyMemory<byte>, bool>, CancellationToken, Task<int>> run)
     {
-        var said = new List<(byte[] Bytes, bool IsError)>();
+        var said = new List<(ReadOnlyMemory<byte> Bytes, bool IsError)>();
         try
         {
             int code = await run((bytes, isError) => said.Add((bytes, isError)), _given.Token);
-            foreach ((byte[] bytes, bool isError) in said)
+            foreach ((ReadOnlyMemory<byte> bytes, bool isError) in said)
             {
                 await (isError ? _error : _output).Writer.WriteAsync(bytes, CancellationToken.None);
             }

@@ -44,7 +44,7 @@ internal sealed class AgentShell(GuestAgent agent, TimeProvider clock, string? h
 
         string command = "exec " + ShellQuote.Command(arguments[0], arguments.Skip(1));
         return Task.FromResult(AgentProcess.Start(
-            async (said, token) => (await ExecuteAsync(command, options with { OnOutput = (bytes, isError) => said(bytes.ToArray(), isError) }, token)).ExitCode, NeedsStreams));
+            async (said, token) => (await ExecuteAsync(command, options with { OnOutput = said }, token)).ExitCode, NeedsStreams));
     }
 
     /// <inheritdoc/>

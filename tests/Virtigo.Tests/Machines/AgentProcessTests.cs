@@ -64,7 +64,7 @@ public sealed class AgentProcessTests
 
     private static VirtigoException Needs(string what) => new(FailureKind.Guest, what);
 
-    private static async Task<int> ForeverAsync(Action<byte[], bool> said, CancellationToken cancellationToken)
+    private static async Task<int> ForeverAsync(Action<ReadOnlyMemory<byte>, bool> said, CancellationToken cancellationToken)
     {
         await Task.Delay(Timeout.Infinite, cancellationToken);
         return 0;

@@ -60,7 +60,6 @@ public static partial class BootLoader
         return await ChangeAsync(path, options, done, async (disk, changes) =>
         {
             var mended = new List<BootFirmware>();
-            BootLoaderOptions how = options.KernelArguments is null ? options with { KernelArguments = Told(disk) } : options;
             foreach (BootFirmware firmware in For(disk, options.Firmware))
             {
                 if (BootChain.Walk(disk, firmware).All(one => one.Verdict != BootVerdict.Broken))
@@ -68,7 +67,8 @@ public static partial class BootLoader
                     continue;
                 }
 
-                changes.AddRange(await RestoreAsync(disk, firmware, done, cancellationToken) ?? await BuildAsync(disk, firmware, how, done, cancellationToken));
+                changes.AddRange(await RestoreAsync(disk, firmware, done, cancellationToken)
+                    ?? await BuildAsync(disk, firmware, options with { KernelArguments = options.KernelArguments ?? Told(disk) }, done, cancellationToken));
                 mended.Add(firmware);
             }
 

@@ -17,8 +17,7 @@ internal sealed record DiskMount(string Path, long MiB, string FileSystem)
 /// <summary>How the installer lays a disk out.</summary>
 internal sealed record DebianDisk
 {
-    /// <summary>The kind of file systems of which nothing else is said.</summary>
-    public const string DefaultFileSystem = "ext4";
+    private const string DefaultFileSystem = "ext4";
 
     /// <summary>What may be said of how a file system is mounted: what partman offers for each kind, and the install survives.</summary>
     public static IReadOnlyList<string> MountOptions { get; } = ["noatime", "nodev", "nosuid", "noexec"];
