@@ -23,7 +23,6 @@ public sealed class ImageProofTests(Lab lab) : IDisposable
     {
         StoredImage image = await lab.Golden;
         using IDisposable place = await lab.PlaceAsync();
-        using IDisposable session = await lab.SessionAsync();
         CommandResult result = await lab.RunAsync("images", "prove", image.Key, "--hypervisor", hypervisor, "--json");
         Assert.True(result.ExitCode == 0, result.People);
 

@@ -30,7 +30,6 @@ public sealed class Lab
     // Far more than anything takes: one that hangs is to fail by its name, instead of keeping all others from their places.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(45);
     private readonly Places _places = new(Math.Max(2, Environment.ProcessorCount));
-    private readonly Places _session = new(1);
 
     public Lab()
     {
@@ -63,9 +62,6 @@ public sealed class Lab
 
     /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
     public Task<IDisposable> AllPlacesAsync() => _places.TakeAsync(_places.Count, Cancel);
-
-    /// <summary>Waits for the daemon of the user's libvirt: one test kills it.</summary>
-    public Task<IDisposable> SessionAsync() => _session.TakeAsync(1, Cancel);
 
     public async Task<AppliancePlan> PlanAsync()
     {

@@ -42,9 +42,6 @@ public sealed class KernelFixture(Lab lab) : IAsyncLifetime
         }
     }
 
-    /// <summary>Waits until nobody else has guests of the user's libvirt that must live.</summary>
-    public Task<IDisposable> SessionAsync() => lab.SessionAsync();
-
     public string At(string name) => Path.Combine(_folder.FullName, name);
 
     public async ValueTask InitializeAsync() => Kernel = _ground?.Kernel ?? (await lab.Installer).KernelPath;

@@ -196,7 +196,7 @@ public abstract class LibvirtConformance(KernelFixture fixture, string uri) : Hy
         bool IsOurs(string name) => name.StartsWith($"virtigo-{config.Name}-", StringComparison.Ordinal);
     }
 
-    private static bool Lives(string process)
+    protected static bool Lives(string process)
     {
         try
         {
@@ -248,23 +248,34 @@ public sealed class LibvirtGuestTests(KernelFixture fixture) : LibvirtConformanc
     [Fact]
     public async Task A_daemon_that_is_killed_takes_the_guest_with_it_and_the_next_one_knows_of_none()
     {
-        GuestConfig config = await ConfigAsync("orphan");
-        await using TinyGuest guest = await StartAsync(config);
-        using IDisposable alone = await Fixture.SessionAsync();
-        await Tool.RunAsync("sh", ["-c", $"kill -KILL $(cat '{DaemonFile()}')"], Token);
-        GuestExit exit = await guest.Guest.Exited.WaitAsync(Limit, Token);
-
-        Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
-        Assert.Contains("connection to libvirt broke", exit.Detail, StringComparison.Ordinal);
-        AssertNothingLeft(config, guest.Guest);
-
-        static string DaemonFile()
+        // A daemon of its own: whoever shares the user's loses guests with it.
+        string own = Fixture.At("daemon");
+        string pid = Path.Combine(own, "daemon.pid"), connection = $"qemu+unix:///session?socket={own}/run/libvirt/libvirt-sock";
+        string begin = $"cd '{own}' && XDG_RUNTIME_DIR=$PWD/run XDG_CACHE_HOME=$PWD/cache XDG_CONFIG_HOME=$PWD/config "
+            + $"PATH=$PATH:/usr/sbin libvirtd --daemon --pid-file '{pid}' >said 2>&1";
+        Directory.CreateDirectory(Path.Combine(own, "run"));
+        await Tool.RunAsync("sh", ["-c", begin], Token);
+        try
         {
-            string cache = Path.GetFullPath(Path.Combine(LibvirtLog.Folder(Environment.GetEnvironmentVariable), "..", ".."));
-            string? run = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-            return new[] { cache, run is null ? cache : Path.Combine(run, "libvirt") }
-                .SelectMany(folder => (string[])[Path.Combine(folder, "virtqemud.pid"), Path.Combine(folder, "libvirtd.pid")]).First(File.Exists);
+            GuestConfig config = await ConfigAsync("orphan");
+            await using IGuest guest = await new LibvirtHypervisor(Fixture.Paths, connection).StartAsync(config, Token);
+            Assert.Contains("virtigo-orphan-", await DomainsAsync(), StringComparison.Ordinal);
+            await Tool.RunAsync("sh", ["-c", $"kill -KILL $(cat '{pid}')"], Token);
+            GuestExit exit = await guest.Exited.WaitAsync(Limit, Token);
+
+            Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
+            Assert.Contains("connection to libvirt broke", exit.Detail, StringComparison.Ordinal);
+            Assert.Empty(Directory.EnumerateFileSystemEntries(config.WorkDirectory));
+            Assert.False(Lives($"{guest.ProcessId}"));
+            await Tool.RunAsync("sh", ["-c", begin], Token);
+            Assert.Equal("", (await DomainsAsync()).Trim());
         }
+        finally
+        {
+            await Tool.RunAsync("sh", ["-c", $"kill $(cat '{pid}') || true"], Token);
+        }
+
+        Task<string> DomainsAsync() => Tool.RunAsync("virsh", ["-c", connection, "list", "--all", "--name"], Token);
     }
 
     /// <summary>What libvirt's ssh transport starts on the other host is started here: between are only ssh's own pipes.</summary>
