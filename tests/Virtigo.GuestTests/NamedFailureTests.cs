@@ -63,7 +63,7 @@ public sealed class NamedFailureTests(Lab lab)
         using WorkFolder work = WorkFolder.Create(lab.Paths, "test");
         string preseed = PreseedWriter.Write([.. DebianAnswers.Shared(plan.ToDebianChoices()).Where(keep)], redact: false);
         string initrd = Path.Combine(work.Path, "initrd");
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value), Cancel);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value, plan.InstallMachine()), Cancel);
         string disk = Path.Combine(work.Path, "disk.qcow2");
         await QemuImage.CreateAsync(disk, plan.DiskBytes.Value, Cancel);
         var watcher = new InstallWatcher(new InstallWatcherOptions
@@ -80,7 +80,7 @@ public sealed class NamedFailureTests(Lab lab)
                 DiskPath = disk,
                 KernelPath = installer.KernelPath,
                 InitrdPath = initrd,
-                CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+                CommandLine = DebianBoot.CommandLine(plan.InstallMachine(), DebianBoot.CheapToEmulate),
                 MemoryMiB = 1024,
                 Accelerator = accelerator.Accelerator,
                 ArchivePorts = new HashSet<int> { 80 },

@@ -83,8 +83,8 @@ internal sealed partial class ApplianceBuild(
         var install = new ApplianceInstall(paths, hypervisor, clock, log, plan, archives, installer, proxy)
         {
             Folder = draft.Directory,
-            DiskPath = IsForeign ? RawPath : draft.DiskPath,
-            DiskFormat = IsForeign ? Hypervisors.DiskFormat.Raw : Hypervisors.DiskFormat.Qcow2,
+            DiskPath = HasFirmware ? draft.DiskPath : RawPath,
+            DiskFormat = HasFirmware ? Hypervisors.DiskFormat.Qcow2 : Hypervisors.DiskFormat.Raw,
             FurtherDiskPath = draft.FurtherDiskPath,
             Sockets = sockets,
             Accelerator = Chosen,
@@ -94,14 +94,14 @@ internal sealed partial class ApplianceBuild(
         _evidence = install.LastLines;
         _fetched = await install.RunAsync(cancellationToken);
         log.Installed();
-        if (IsForeign)
+        if (!HasFirmware)
         {
             await log.StageAsync("boot loader", () => PutBootLoaderAsync(cancellationToken));
         }
     }
 
-    /// <summary>Whether the installer runs in a machine whose kernel is the host's, and that boots from no disk.</summary>
-    private bool IsForeign => plan.InstallMachine().ForeignKernel;
+    /// <summary>Whether the installer runs in a machine that boots from a disk.</summary>
+    private bool HasFirmware => plan.InstallMachine().HasFirmware;
 
     private string RawPath => Path.Combine(draft.Directory, "disk.raw");
 
@@ -118,24 +118,31 @@ internal sealed partial class ApplianceBuild(
 
     /// <summary>
     /// Boots what was installed as its user will: by its own boot loader, so by QEMU where the installer ran in a machine that has no firmware; there it
-    /// is then booted as well.
+    /// is then booted as well. A host without QEMU boots it there alone, and says so.
     /// </summary>
     private async Task<(BootReport Boot, IReadOnlyList<ImageProof> Proofs)> ProveAsync(string sockets, CancellationToken cancellationToken)
     {
         BootTrial trial = Trial(sockets);
-        if (!IsForeign)
+        if (HasFirmware)
         {
-            BootReport booted = await trial.RunAsync(hypervisor, Chosen, _accelerator!.Speed, clock, log.Note, cancellationToken);
+            BootReport booted = await HereAsync(_accelerator!.Speed);
             return (booted, [await ProofAsync(hypervisor, Chosen, booted, cancellationToken)]);
         }
 
         var firmware = new QemuHypervisor(paths);
+        if (await firmware.LookAsync(cancellationToken) is { IsUsable: false } lack)
+        {
+            log.Note($"Its boot loader is not tried here, only its system: {firmware.Name} is not usable: {lack.Reason}. Where it is: virtigo images prove {plan.Name.Value}");
+            BootReport alone = await HereAsync(_accelerator!.Limits);
+            return (alone, [await ProofAsync(hypervisor, Chosen, alone, cancellationToken)]);
+        }
+
         AcceleratorReport report = await firmware.ProbeAsync(installer.KernelPath, cancellationToken);
         BootReport boot = await trial.RunAsync(firmware, report.Accelerator, report.Speed, clock, log.Note, cancellationToken);
         var proofs = new List<ImageProof> { await ProofAsync(firmware, report.Accelerator, boot, cancellationToken) };
         try
         {
-            BootReport here = await trial.RunAsync(hypervisor, Chosen, _accelerator!.Limits, clock, log.Note, cancellationToken);
+            BootReport here = await HereAsync(_accelerator!.Limits);
             proofs.Add(await ProofAsync(hypervisor, Chosen, here, cancellationToken));
         }
         catch (VirtigoException failure) when (failure.Kind == FailureKind.BootTest)
@@ -144,6 +151,8 @@ internal sealed partial class ApplianceBuild(
         }
 
         return (boot, proofs);
+
+        Task<BootReport> HereAsync(HostSpeed speed) => trial.RunAsync(hypervisor, Chosen, speed, clock, log.Note, cancellationToken);
     }
 
     private async Task<ImageProof> ProofAsync(IHypervisor ran, Accelerator accelerator, BootReport boot, CancellationToken cancellationToken) =>

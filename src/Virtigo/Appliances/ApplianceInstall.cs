@@ -192,7 +192,7 @@ internal sealed class ApplianceInstall(
     {
         string initrd = Path.Combine(Folder, "initrd");
         string preseed = PreseedWriter.Write(DebianAnswers.Shared(await ChoicesAsync(_parts[0])), redact: false);
-        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value), cancellationToken);
+        await InitrdComposer.ComposeAsync(initrd, installer, InstallHooks.Shared(preseed, plan.Mirror.Value.Authority, plan.Disk.Value, plan.InstallMachine()), cancellationToken);
         return new InstallJob
         {
             Name = plan.Name.Value,
@@ -203,7 +203,7 @@ internal sealed class ApplianceInstall(
             FurtherDisks = ImageStore.FurtherDisks(plan.Disk.Value.Further.Select(disk => disk.Name), FurtherDiskPath),
             KernelPath = hypervisor.OwnKernel ?? installer.KernelPath,
             InitrdPath = initrd,
-            CommandLine = DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+            CommandLine = DebianBoot.CommandLine(plan.InstallMachine(), DebianBoot.CheapToEmulate),
             MemoryMiB = MemoryMiB,
             Accelerator = Accelerator,
             Firmware = plan.Disk.Value.Firmware,

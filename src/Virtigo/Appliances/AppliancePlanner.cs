@@ -1,5 +1,6 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Hypervisors.Uml;
 using Virtigo.Hypervisors.Xen;
 using Virtigo.Installers.Debian;
 using Virtigo.Installers.Ubuntu;
@@ -33,7 +34,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
                 "Write include instead of from: then it is one appliance.");
         }
 
-        if ((spec.Hypervisor ?? from.Value.Hypervisor) is { Value: not HypervisorChoice.Auto } wish && wish.Value == Hypervisors.Uml.UmlHypervisor.KindName)
+        if ((spec.Hypervisor ?? from.Value.Hypervisor) is { Value: UmlHypervisor.KindName or XenHypervisor.KindName } wish)
         {
             throw new VirtigoException(FailureKind.Usage, $"{wish.Origin}: hypervisor: {wish.Value} cannot install what builds on another appliance: it saves no installer to go on from.",
                 "Leave hypervisor out, or write include instead of from: then it is one appliance.");
@@ -138,18 +139,11 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
     private static Setting<string> HypervisorOf(ApplianceSpec spec, UserConfig config) =>
         spec.Hypervisor ?? config.Get<string>("hypervisor") ?? Default(HypervisorChoice.Auto, "the fastest that can");
 
-    /// <summary>Refuses what cannot be installed where it is to be: by a kernel that has no modules, or over one serial line.</summary>
+    /// <summary>Refuses what cannot be installed where it is to be: by a kernel that has no modules, or in a machine that boots from no disk.</summary>
     private static void CheckInstallMachine(AppliancePlan plan)
     {
         DebianDisk disk = plan.Disk.Value;
-        if (plan.Hypervisor.Value == XenHypervisor.KindName)
-        {
-            throw new VirtigoException(FailureKind.Usage,
-                $"{plan.Hypervisor.Origin}: hypervisor: xen cannot install this appliance: its guests have one serial line, and an installer is driven and watched over several.",
-                "Leave hypervisor out, and it is installed by qemu; what it makes boots on all.");
-        }
-
-        if (plan.InstallMachine().ForeignKernel && (plan.IsUbuntu() ? "Ubuntu's installer runs from a disc"
+        if (!plan.InstallMachine().HasFirmware && (plan.IsUbuntu() ? "Ubuntu's installer runs from a disc"
             : disk.Firmware != FirmwareKind.Bios ? "it has no firmware to prepare the disk for"
             : disk.Lvm || disk.Grow || disk.Further.Count > 0 || disk.FileSystems.Any(kind => kind != "ext4")
                 ? $"it can lay out one disk with ext4 and swap that stays as it is, and the disk is: {DiskPlanner.Describe(disk)}" : null) is { } reason)

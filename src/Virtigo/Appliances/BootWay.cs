@@ -73,7 +73,7 @@ internal sealed class BootWay
     public GuestConfig Start(GuestConfig machine, string folder)
     {
         machine = _start(machine);
-        return _kernel is null ? machine : machine with { Kernel = _kernel.Boot(machine.Name, folder) };
+        return _kernel is null ? machine : machine with { Kernel = _kernel.Boot(machine, folder) };
     }
 
     /// <summary>The refusal of a system that the hypervisor cannot start.</summary>
@@ -119,8 +119,8 @@ internal sealed class BootWay
         public async Task CopyOutAsync(string machine, string folder, CancellationToken cancellationToken) =>
             await ImageStore.ExtractBootAsync(System, Disk, Kernel(machine, folder), Initrd(machine, folder), cancellationToken);
 
-        public KernelBoot Boot(string machine, string folder) =>
-            XenBoot.Of(Kernel(machine, folder), HasInitrd ? Initrd(machine, folder) : null, CommandLine);
+        public KernelBoot Boot(GuestConfig machine, string folder) =>
+            XenBoot.Of(Kernel(machine.Name, folder), HasInitrd ? Initrd(machine.Name, folder) : null, CommandLine, machine.Serials.Count);
 
         private static string Kernel(string machine, string folder) => Path.Combine(folder, $"kernel-{machine}");
 

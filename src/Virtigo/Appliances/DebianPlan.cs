@@ -1,4 +1,5 @@
 using Virtigo.Hypervisors.Uml;
+using Virtigo.Hypervisors.Xen;
 using Virtigo.Installers.Debian;
 
 namespace Virtigo.Appliances;
@@ -31,8 +32,12 @@ internal static class DebianPlan
     };
 
     /// <summary>What the installer runs in.</summary>
-    public static InstallMachine InstallMachine(this AppliancePlan plan) =>
-        plan.Hypervisor.Value == UmlHypervisor.KindName ? Installers.Debian.InstallMachine.UserMode : Installers.Debian.InstallMachine.Virtio;
+    public static InstallMachine InstallMachine(this AppliancePlan plan) => plan.Hypervisor.Value switch
+    {
+        UmlHypervisor.KindName => Installers.Debian.InstallMachine.UserMode,
+        XenHypervisor.KindName => Installers.Debian.InstallMachine.Xen,
+        _ => Installers.Debian.InstallMachine.Virtio,
+    };
 
     private static Sourced<T> Sourced<T>(Setting<T> setting) => new(setting.Value, setting.Origin.ToString());
 }

@@ -64,8 +64,8 @@ internal static class InstallWay
         plan.Architecture.Value,
         plan.DiskBytes.Value.ToString(CultureInfo.InvariantCulture),
         .. plan.Disk.Value.Further.Select(disk => disk.Canonical),
-        DebianBoot.CommandLine(DebianBoot.CheapToEmulate),
+        DebianBoot.CommandLine(plan.InstallMachine(), DebianBoot.CheapToEmulate),
         .. DebianAnswers.Shared(plan.ToDebianChoices()).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? answer.Digest : answer.Value)}"),
-        .. InstallHooks.Shared("", plan.Mirror.Value.Authority, plan.Disk.Value).Select(file => file.Text),
+        .. InstallHooks.Shared("", plan.Mirror.Value.Authority, plan.Disk.Value, plan.InstallMachine()).Select(file => file.Text),
     ];
 }

@@ -21,7 +21,7 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
 
     protected override (string Disk, string SecondDisk, string Nic, string Agent) Devices => IsMachine
         ? ("/dev/vda", "/dev/vdb", "eth0", "/dev/$(ls /sys/class/virtio-ports)")
-        : ("/dev/xvda", "/dev/xvdb", "eth0", XlConfig.AgentDevice);
+        : ("/dev/xvda", "/dev/xvdb", "eth0", XlConfig.AgentDevice(1));
 
     protected override bool TellsMtu => IsMachine;
 
@@ -173,6 +173,28 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         }
     }
 
+    [Fact]
+    public async Task A_second_serial_port_is_another_and_the_agents_channel_a_third()
+    {
+        GuestConfig config = await ConfigAsync("ports");
+        await using TinyGuest guest = await StartAsync(config with { Serials = [.. config.Serials, new GuestSerial("log")], AgentChannel = true });
+        await using Stream second = guest.Guest.OpenSerial("log");
+        string device = IsMachine ? "/dev/ttyS1" : "/dev/hvc1", agent = IsMachine ? Devices.Agent : XlConfig.AgentDevice(2);
+        await guest.RunAsync($"stty raw -echo <{device}; echo on-the-second >{device}; echo on-the-third >{agent}");
+
+        Assert.Equal("on-the-second", await ReadAsync(second, "on-the-second".Length));
+        Assert.Equal("on-the-third", await ReadAsync(guest.Guest.Agent!, "on-the-third".Length));
+        await second.WriteAsync("and back\n"u8.ToArray(), Token);
+        Assert.Contains("got and back", await guest.RunAsync($"read -r line <{device}; echo got \"$line\""), StringComparison.Ordinal);
+
+        static async Task<string> ReadAsync(Stream port, int count)
+        {
+            byte[] said = new byte[count];
+            await port.ReadExactlyAsync(said, Token);
+            return Encoding.ASCII.GetString(said);
+        }
+    }
+
     protected override async Task<GuestConfig> ConfigAsync(string name)
     {
         await ExpectDom0Async();
@@ -246,17 +268,4 @@ public sealed class XenPvhGuestTests(KernelFixture fixture) : XenGuestTests(fixt
 
 /// <summary>Guests that are whole PCs.</summary>
 [Collection(KernelGuests.Name)]
-public sealed class XenHvmGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Hvm)
-{
-    [Fact]
-    public async Task A_second_serial_port_is_another()
-    {
-        await using TinyGuest guest = await StartAsync(await ConfigAsync("ports") with { Serials = [new GuestSerial("console"), new GuestSerial("log")] });
-        await using Stream second = guest.Guest.OpenSerial("log");
-        await guest.RunAsync("echo on-the-second >/dev/ttyS1");
-        byte[] said = new byte["on-the-second".Length];
-        await second.ReadExactlyAsync(said, Token);
-
-        Assert.Equal("on-the-second", Encoding.ASCII.GetString(said));
-    }
-}
+public sealed class XenHvmGuestTests(KernelFixture fixture) : XenGuestTests(fixture, XenDomainKind.Hvm);

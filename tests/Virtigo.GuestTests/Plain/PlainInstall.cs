@@ -97,7 +97,7 @@ public static class PlainInstall
         }
 
         string initrd = Path.Combine(folder, "initrd");
-        IReadOnlyList<InitrdFile> all = InstallHooks.Shared(Preseed(plan), plan.Mirror.Value.Authority, plan.Disk.Value);
+        IReadOnlyList<InitrdFile> all = InstallHooks.Shared(Preseed(plan), plan.Mirror.Value.Authority, plan.Disk.Value, plan.InstallMachine());
         await InitrdComposer.ComposeAsync(initrd, installer with { InitrdPath = compressed },
             [.. all.Where(file => file.Path is "preseed.cfg" or "usr/lib/debian-installer-startup.d/S02virtigo")], cancellationToken);
         File.Delete(compressed);

@@ -25,7 +25,7 @@ public sealed class XenBed : IAsyncDisposable
     private const string Ground = "/opt/ground";
     private const string Report = "/opt/results/report.json";
     private const string Command = "/opt/command";
-    private const int HomeMiB = 4096;
+    private const int HomeMiB = 8192;
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(60);
     private static readonly CommandOptions s_options = new()
     {
@@ -59,7 +59,8 @@ public sealed class XenBed : IAsyncDisposable
     /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
     /// <param name="lab">What the tests share.</param>
     /// <param name="withImage">Whether it has the command as well, and the lab's image in a store of its own.</param>
-    public static async Task<XenBed> StartAsync(Lab lab, bool withImage = false)
+    /// <param name="withPool">Whether that store also has everything that was fetched for the lab's images: then appliances are built in it.</param>
+    public static async Task<XenBed> StartAsync(Lab lab, bool withImage = false, bool withPool = false)
     {
         // The installed one first: the bed's own is then a layer above it.
         StoredImage golden = await lab.Golden;
@@ -69,7 +70,7 @@ public sealed class XenBed : IAsyncDisposable
         var work = WorkFolder.Create(lab.Paths, "xen");
         string overlay = Path.Combine(work.Path, "overlay.qcow2");
         await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
-        string? home = withImage ? await MakeHomeAsync(lab, golden, work.Path) : null;
+        string? home = withImage ? await MakeHomeAsync(lab, golden, withPool, work.Path) : null;
         var bed = new XenBed(await lab.PlaceAsync(), sockets, work, new Machine(new MachineConfig
         {
             Name = "dom0",
@@ -188,7 +189,7 @@ public sealed class XenBed : IAsyncDisposable
     }
 
     /// <summary>Makes a disk with the folder that the command in the dom0 has everything in: the image, and what its plan is made from without a network.</summary>
-    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, string work)
+    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, bool withPool, string work)
     {
         string folder = Path.Combine(work, "home");
         var home = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder : null);
@@ -196,6 +197,12 @@ public sealed class XenBed : IAsyncDisposable
         Directory.CreateDirectory(home.Images);
         await Tool.RunAsync("cp", ["-al", Path.GetDirectoryName(golden.DiskPath)!, home.Images], Cancel);
         await Tool.RunAsync("cp", ["-r", lab.Paths.Builds, home.Builds], Cancel);
+        if (withPool)
+        {
+            await Tool.RunAsync("cp", ["-alfT", lab.Paths.Pool, home.Pool], Cancel);
+            await Tool.RunAsync("cp", ["-alfT", lab.Paths.Installers, home.Installers], Cancel);
+        }
+
         string disk = Path.Combine(work, "home.img");
         await Tool.RunAsync("mke2fs", ["-q", "-t", "ext4", "-d", folder, disk, FormattableString.Invariant($"{HomeMiB}m")], Cancel);
         Directory.Delete(folder, recursive: true);

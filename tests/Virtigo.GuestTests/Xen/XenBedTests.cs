@@ -1,5 +1,8 @@
+using Virtigo.Appliances;
 using Virtigo.GuestTests.Hypervisors;
-
+using Virtigo.Host;
+using Virtigo.Hypervisors.Qemu;
+using Virtigo.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests.Xen;
@@ -19,7 +22,7 @@ public sealed class XenBedTests(Lab lab)
     [
         nameof(XenGuestTests.A_guest_that_powers_itself_off_ends_cleanly_and_leaves_nothing),
         nameof(XenGuestTests.The_agents_channel_carries_bytes_both_ways),
-        nameof(XenHvmGuestTests.A_second_serial_port_is_another),
+        nameof(XenGuestTests.A_second_serial_port_is_another_and_the_agents_channel_a_third),
         nameof(XenGuestTests.Disks_are_written_and_read_and_one_that_cannot_be_written_is_not),
         nameof(XenGuestTests.A_SysRq_command_is_taken_by_the_kernel),
         nameof(XenGuestTests.The_power_button_of_a_guest_whose_system_answers_it_is_a_clean_end),
@@ -30,7 +33,7 @@ public sealed class XenBedTests(Lab lab)
     public async Task Guests_of_Xen_are_made_speak_take_SysRq_are_destroyed_and_boot_an_installed_image()
     {
         await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
-        Assert.Contains("control_d", await bed.Dom0.RunAsync("cat /proc/xen/capabilities", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("control_d", await bed.Dom0.RunAsync("cat /proc/xen/capabilities", Cancel), StringComparison.Ordinal);
 
         IReadOnlyList<InnerTest> tests = await bed.RunAsync(
             [.. Classes.SelectMany(type => s_essential.SelectMany(test => (string[])["--filter-method", $"*.{type}.{test}"])), "--filter-method", Proofs]);
@@ -78,12 +81,47 @@ public sealed class XenBedTests(Lab lab)
                 - server: {run: cat /run/prepared; systemd-detect-virt, prints: [prepared, xen]}
                 - server: {run: curl -sf http://server/, within: 60s, prints: Welcome}
             X
-            """.ReplaceLineEndings("\n"), TestContext.Current.CancellationToken);
+            """.ReplaceLineEndings("\n"), Cancel);
         Machines.CommandResult result = await bed.CommandAsync("test", "/opt/one.yml", "--hypervisor", "xen", "--offline", "--artifacts", "/opt/artifacts");
-        string said = result.ExitCode == 0 ? "" : (await bed.Dom0.ExecuteAsync("cd /opt/artifacts; find . -type f; tail -c 20000 $(find . -name '*console*')", TestContext.Current.CancellationToken)).Output;
+        string said = result.ExitCode == 0 ? "" : (await bed.Dom0.ExecuteAsync("cd /opt/artifacts; find . -type f; tail -c 20000 $(find . -name '*console*')", Cancel)).Output;
         Assert.True(result.ExitCode == 0, $"virtigo test ended with {result.ExitCode}:\n{result.Output}\n{result.Error}\n{said}");
         TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
     }
+
+    /// <summary>What was installed in a guest that boots from no disk boots from its disk, on the host of the dom0: its boot loader was put in from outside.</summary>
+    [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
+    public async Task An_appliance_is_installed_in_a_guest_and_boots_there_and_by_its_own_boot_loader_elsewhere()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-xen-made");
+        try
+        {
+            var paths = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder.FullName : null);
+            await using (XenBed bed = await XenBed.StartAsync(lab, withImage: true, withPool: true))
+            {
+                await bed.Dom0.RunAsync("echo 'hostname: made-by-xen' >/opt/made.yml", Cancel);
+                Machines.CommandResult result = await bed.CommandAsync("build", "/opt/made.yml", "--hypervisor", "xen", "--offline");
+                TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
+                Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.Output}\n{result.Error}");
+                StoredImage golden = await lab.Golden;
+                string key = (await bed.Dom0.RunAsync($"cd {XenGround.Home}/images; ls | grep -vx {golden.Key}", Cancel)).Trim();
+                Directory.CreateDirectory(paths.Images);
+                await bed.Dom0.CopyOutAsync($"{XenGround.Home}/images/{key}", Path.Combine(paths.Images, key), Cancel);
+            }
+
+            StoredImage made = new ImageStore(paths).Find("made");
+            Assert.Equal("xen", Assert.Single(made.Manifest.Proofs).Hypervisor.Name);
+            using IDisposable place = await lab.PlaceAsync();
+            ImageProof proof = await new ImageProver(paths).ProveAsync(made, new QemuHypervisor(paths), null, TestContext.Current.SendDiagnosticMessage, Cancel);
+            Assert.Equal("qemu", proof.Hypervisor.Name);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private const string Proofs = $"*.{nameof(XenImageTests)}.{nameof(XenImageTests.It_boots_by_its_own_kernel_and_is_proven)}";
 

@@ -33,7 +33,7 @@ public sealed class FurtherDiskTests : IDisposable
         Assert.Equal((4096L + 1024 + 64) << 20, plan.AllDiskBytes);
         Assert.Contains("xfsprogs", plan.Disk.Value.Packages);
         Assert.Contains("xfsprogs-udeb", plan.Disk.Value.Components);
-        Assert.Contains(InstallHooks.Shared("", "mirror.example", plan.Disk.Value), file => file.Path == "usr/lib/partman/finish.d/91virtigo");
+        Assert.Contains(InstallHooks.Shared("", "mirror.example", plan.Disk.Value, InstallMachine.Virtio), file => file.Path == "usr/lib/partman/finish.d/91virtigo");
     }
 
     [Fact]

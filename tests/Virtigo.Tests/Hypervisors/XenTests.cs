@@ -48,6 +48,10 @@ public sealed class XenTests : IDisposable
             channel = [ "name=org.qemu.guest_agent.0,connection=socket,path=/w/agent.sock" ]
 
             """.ReplaceLineEndings("\n"), XlConfig.Build(config, XenDomainKind.Pvh, "virtigo-g-1"));
+        Assert.Contains("""
+            channel = [ "name=io.virtigo.serial.log,connection=socket,path=/w/serial1.sock", "name=org.qemu.guest_agent.0,connection=socket,path=/w/agent.sock" ]
+            """, XlConfig.Build(config with { Serials = [new GuestSerial("console"), new GuestSerial("log")] }, XenDomainKind.Pv, "x"), StringComparison.Ordinal);
+        Assert.Equal(["/dev/hvc1", "/dev/hvc1", "/dev/hvc2"], ((int[])[0, 1, 2]).Select(XlConfig.AgentDevice));
         Assert.Equal(["/w/kernel=/k", "/w/initrd=/i", "/w/disk0=/a b,c'\".raw", "/w/disk1=/e", "/w/disk2=/f"],
             XlConfig.Links(config).Select(pair => $"{pair.Link}={pair.Target}"));
         Assert.Equal([51712, 51728, 51824], ((int[])[0, 1, 7]).Select(XlConfig.DiskDevice));
@@ -90,9 +94,9 @@ public sealed class XenTests : IDisposable
     }
 
     [Fact]
-    public void Only_a_whole_PC_boots_from_a_disk_and_has_more_than_a_console()
+    public void Only_a_whole_PC_boots_from_a_disk_and_has_a_channel_for_streams()
     {
-        Assert.All((XenDomainKind[])[XenDomainKind.Auto, XenDomainKind.Pv, XenDomainKind.Pvh], kind => Assert.Equal((false, false, 1),
+        Assert.All((XenDomainKind[])[XenDomainKind.Auto, XenDomainKind.Pv, XenDomainKind.Pvh], kind => Assert.Equal((false, false, 4),
             (XenAbilities.Of(kind).DiskBoot, XenAbilities.Of(kind).StreamChannel, XenAbilities.Of(kind).MaxSerials)));
         Assert.Equal((true, true, 4), (XenAbilities.Of(XenDomainKind.Hvm).DiskBoot, XenAbilities.Of(XenDomainKind.Hvm).StreamChannel, XenAbilities.Of(XenDomainKind.Hvm).MaxSerials));
         foreach (XenDomainKind kind in Enum.GetValues<XenDomainKind>())
@@ -166,7 +170,7 @@ public sealed class XenTests : IDisposable
         GuestConfig[] bad =
         [
             good with { Accelerator = Accelerator.Kvm }, good with { CpuModel = "host" }, good with { WorkDirectory = "/w,x" }, good with { WorkDirectory = "/w\"" },
-            good with { Disks = [new GuestDisk("/d", DiskFormat.Raw) { Serial = "s" }] }, good with { WorkDirectory = "/" + new string('w', 200) },
+            good with { Disks = [new GuestDisk("/d", DiskFormat.Raw) { Serial = "s" }] }, good with { AgentChannel = true, WorkDirectory = "/" + new string('w', 200) },
             good with { Kernel = good.Kernel! with { CommandLine = "a\nb" } }, good with { Kernel = good.Kernel! with { CommandLine = new string('a', 2048) } },
         ];
 

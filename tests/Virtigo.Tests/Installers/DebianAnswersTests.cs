@@ -137,7 +137,7 @@ public sealed class DebianAnswersTests
     [Fact]
     public void The_installed_system_keeps_both_consoles_and_nothing_of_the_installers()
     {
-        string line = DebianBoot.CommandLine("quiet", "mitigations=off");
+        string line = DebianBoot.CommandLine(InstallMachine.Virtio, "quiet", "mitigations=off");
         Assert.EndsWith(" --- console=tty0 console=ttyS0,115200", line, StringComparison.Ordinal);
         Assert.Contains("mitigations=off", line.Split("---")[0], StringComparison.Ordinal);
     }
@@ -148,7 +148,7 @@ public sealed class DebianAnswersTests
     [InlineData("---")]
     [InlineData("")]
     public void A_kernel_parameter_that_would_reach_the_installed_system_is_refused(string parameter) =>
-        Assert.Throws<ArgumentException>(() => DebianBoot.CommandLine(parameter));
+        Assert.Throws<ArgumentException>(() => DebianBoot.CommandLine(InstallMachine.Virtio, parameter));
 
     private static string Written(DebianChoices plan, bool redact) =>
         PreseedWriter.Write(DebianAnswers.Shared(plan), redact) + "\n" + PreseedWriter.Write(DebianAnswers.Own(plan), redact);

@@ -34,9 +34,9 @@ public sealed class DebianDiskTests
     [Fact]
     public void What_makes_a_disk_grow_or_opens_it_is_given_to_the_installer_only_when_asked_for_and_is_shell()
     {
-        Assert.DoesNotContain(InstallHooks.Shared("", "mirror.example", new DebianDisk()), file => file.Path.Contains("grow", StringComparison.Ordinal));
+        Assert.DoesNotContain(InstallHooks.Shared("", "mirror.example", new DebianDisk(), InstallMachine.Virtio), file => file.Path.Contains("grow", StringComparison.Ordinal));
         IReadOnlyList<InitrdFile> files =
-            InstallHooks.Shared("", "mirror.example", new DebianDisk { Lvm = true, Grow = true, Passphrase = new Passphrase("correct horse", "d") });
+            InstallHooks.Shared("", "mirror.example", new DebianDisk { Lvm = true, Grow = true, Passphrase = new Passphrase("correct horse", "d") }, InstallMachine.Virtio);
         Assert.Contains(files, file => file.Path == "usr/lib/partman/finish.d/92virtigo");
         Assert.Contains(files, file => file.Path == "virtigo/grow/hook");
         foreach (InitrdFile script in files.Where(file => file.Content.Span.StartsWith("#!/bin/sh\n"u8)))

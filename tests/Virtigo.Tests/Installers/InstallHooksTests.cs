@@ -11,7 +11,7 @@ public sealed class InstallHooksTests
 
     private static IReadOnlyList<InitrdFile> Hooks(DebianUser? user) =>
     [
-        .. InstallHooks.Shared("d-i debian-installer/language string en\n", "mirror.example:8080", new DebianDisk()),
+        .. InstallHooks.Shared("d-i debian-installer/language string en\n", "mirror.example:8080", new DebianDisk(), InstallMachine.Virtio),
         .. InstallHooks.Own(Choices(user), "d-i passwd/root-password-crypted password $6$x$y\n", "n0nce"),
     ];
 

@@ -41,7 +41,7 @@ internal static class XenAbilities
 
     private static readonly HypervisorCapabilities s_own = s_machine with
     {
-        MaxSerials = 1,
+        MaxSerials = XlConfig.MaxSerials,
         DiskBoot = false,
         StreamChannel = false,
         Reasons = new Dictionary<string, string>(s_machine.Reasons, StringComparer.Ordinal)

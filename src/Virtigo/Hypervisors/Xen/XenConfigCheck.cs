@@ -22,7 +22,7 @@ internal static class XenConfigCheck
             $"its kernel's command line has {Encoding.UTF8.GetByteCount(line)} bytes or more than one line", $"one line of at most {XlConfig.LongestArguments}");
         GuestConfigCheck.Expect(config, !config.WorkDirectory.Any(each => each is ',' or '"' or '\'' or '\\' or '=' or '[' or ']' || char.IsControl(each)),
             $"its work folder is '{config.WorkDirectory}'", "a path without commas, quotes, brackets and '=', which xl takes for its own");
-        foreach (string socket in QemuCommandLine.DeviceSockets(config).Append(XlConfig.AgentSocket(config)))
+        foreach (string socket in QemuCommandLine.DeviceSockets(config).Concat(XlConfig.Channels(config).Select(channel => channel.Socket)))
         {
             UnixListener.CheckLength(socket);
         }

@@ -168,7 +168,7 @@ internal sealed class XenDomain : IAsyncDisposable
         int domain = await _made.Task.WaitAsync(cancellationToken);
         await using XenStore store = await XenStore.ConnectAsync(XenStore.DefaultSocket, cancellationToken);
         string terminal = await store.AwaitAsync($"/local/domain/{Xl.Number(domain)}/console/tty", cancellationToken);
-        if (lines.Serials is [var console])
+        if (lines.Serials is [var console, ..])
         {
             _console = new GuestBridge(GuestBridge.OpenTerminal(Terminal(terminal)), console.Theirs);
             _bridges.Add(_console);
@@ -194,9 +194,9 @@ internal sealed class XenDomain : IAsyncDisposable
             }
         }
 
-        if (lines.Agent is { } agent)
+        foreach (((_, string socket), GuestLines.Line line) in XlConfig.Channels(_config).Zip(lines.All.Skip(lines.Serials.Count > 0 ? 1 : 0)))
         {
-            _bridges.Add(GuestBridge.Over(await FramePump.ConnectAsync(XlConfig.AgentSocket(_config), cancellationToken), agent.Theirs));
+            _bridges.Add(GuestBridge.Over(await FramePump.ConnectAsync(socket, cancellationToken), line.Theirs));
         }
     }
 
@@ -230,7 +230,7 @@ internal sealed class XenDomain : IAsyncDisposable
 
     private static void RemoveFiles(GuestConfig config)
     {
-        foreach (string path in XlConfig.Links(config).Select(pair => pair.Link).Append(XlConfig.File(config)).Append(XlConfig.AgentSocket(config)))
+        foreach (string path in XlConfig.Links(config).Select(pair => pair.Link).Append(XlConfig.File(config)).Concat(XlConfig.Channels(config).Select(channel => channel.Socket)))
         {
             File.Delete(path);
         }

@@ -23,8 +23,11 @@ internal static class XlConfig
     // xl takes every connection of QEMU's whose name begins with "serial" for one of its own, and looks for its number.
     private const string SerialPrefix = "port-";
 
-    /// <summary>The port of the agent's channel in the guest, after the console.</summary>
-    public const string AgentDevice = "/dev/hvc1";
+    /// <summary>The most serial ports. Beside the console they are channels, of which the toolstack makes as many as there are.</summary>
+    public const int MaxSerials = 4;
+
+    /// <summary>The port of the agent's channel in a guest with so many serial ports: the console, which every guest has, and the channels come before it.</summary>
+    public static string AgentDevice(int serials) => Invariant($"/dev/hvc{Math.Max(1, serials)}");
 
     /// <summary>The configuration's file, there until the domain is made.</summary>
     public static string File(GuestConfig config) => Path.Combine(config.WorkDirectory, "domain.cfg");
@@ -38,8 +41,12 @@ internal static class XlConfig
     /// <summary>The link to a disk.</summary>
     public static string DiskLink(GuestConfig config, int disk) => Path.Combine(config.WorkDirectory, Invariant($"disk{disk}"));
 
-    /// <summary>Where the agent's channel is.</summary>
-    public static string AgentSocket(GuestConfig config) => Path.Combine(config.WorkDirectory, "agent.sock");
+    /// <summary>The name and the socket of each channel, in the order of their ports: the serial ports beside the console, and the agent's.</summary>
+    public static IEnumerable<(string Name, string Socket)> Channels(GuestConfig config) =>
+    [
+        .. config.Serials.Skip(1).Select((serial, i) => ($"io.virtigo.serial.{serial.Name}", Path.Combine(config.WorkDirectory, Invariant($"serial{i + 1}.sock")))),
+        .. config.AgentChannel ? [("org.qemu.guest_agent.0", Path.Combine(config.WorkDirectory, "agent.sock"))] : Array.Empty<(string, string)>(),
+    ];
 
     /// <summary>The links for a guest's files.</summary>
     public static IEnumerable<(string Link, string Target)> Links(GuestConfig config)
@@ -99,9 +106,9 @@ internal static class XlConfig
 
         // What is run for a card does nothing: we take its frames ourselves, from an interface of dom0's that is on no bridge.
         Set("vif", List(config.Nics.Select(nic => Invariant($"mac={nic.Mac},mtu={nic.Mtu},script=/bin/true"))));
-        if (config.AgentChannel)
+        if (Channels(config).ToArray() is { Length: > 0 } channels)
         {
-            Set("channel", List(["name=org.qemu.guest_agent.0,connection=socket,path=" + AgentSocket(config)]));
+            Set("channel", List(channels.Select(channel => $"name={channel.Name},connection=socket,path={channel.Socket}")));
         }
 
         return text.ToString();

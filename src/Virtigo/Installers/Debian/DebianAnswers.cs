@@ -139,7 +139,7 @@ internal static partial class DebianAnswers
         }
     }
 
-    private static Answer[] BootLoader(DebianChoices plan) => plan.Machine.ForeignKernel ? [] :
+    private static Answer[] BootLoader(DebianChoices plan) => !plan.Machine.HasFirmware ? [] :
     [
         Boolean("grub-installer/only_debian", true, "There is no other system on the disk."),
         Boolean("grub-installer/with_other_os", false, "There is no other system on the disk."),

@@ -19,17 +19,18 @@ internal static class DebianBoot
     /// </summary>
     public static readonly string[] CheapToEmulate =
     [
-        "console=ttyS0", "norandmaps", "nokaslr", "mitigations=off", "init_on_alloc=0", "hardened_usercopy=off",
+        "norandmaps", "nokaslr", "mitigations=off", "init_on_alloc=0", "hardened_usercopy=off",
         "audit=0", "lsm=", "transparent_hugepage=never",
     ];
 
     /// <summary>
-    /// The installer's kernel command line.
+    /// The installer's kernel command line. In a machine without firmware it has nothing for the installed system, whose boot loader is put in from outside.
     /// </summary>
+    /// <param name="machine">What the installer runs in.</param>
     /// <param name="installerOnly">Further parameters for the installer's kernel, which the installed system does not get. A name with a
     /// dot is a module parameter, which the installer would carry over: it is refused.</param>
     /// <exception cref="ArgumentException">A parameter has a blank, is a separator, or is a module's.</exception>
-    public static string CommandLine(params ReadOnlySpan<string> installerOnly)
+    public static string CommandLine(InstallMachine machine, params ReadOnlySpan<string> installerOnly)
     {
         foreach (string parameter in installerOnly)
         {
@@ -40,6 +41,6 @@ internal static class DebianBoot
             }
         }
 
-        return string.Join(' ', [Installer, .. installerOnly, "---", Installed]);
+        return string.Join(' ', [Installer, "console=" + machine.Console, .. installerOnly, .. machine.HasFirmware ? ["---", Installed] : Array.Empty<string>()]);
     }
 }

@@ -34,12 +34,13 @@ internal static class InstallHooks
     /// <param name="preseed">The answers that the installer starts with.</param>
     /// <param name="archive">The host, and port, of the archive as the guest says it.</param>
     /// <param name="disk">How the disk is laid out.</param>
-    public static IReadOnlyList<InitrdFile> Shared(string preseed, string archive, DebianDisk disk) =>
+    /// <param name="machine">What the installer runs in.</param>
+    public static IReadOnlyList<InitrdFile> Shared(string preseed, string archive, DebianDisk disk, InstallMachine machine) =>
     [
         Secret("preseed.cfg", preseed),
-        Script("usr/lib/debian-installer-startup.d/S02virtigo", Log),
+        Script("usr/lib/debian-installer-startup.d/S02virtigo", Log.Replace("@LOG@", machine.Log, StringComparison.Ordinal)),
         Script("usr/lib/partman/finish.d/90virtigo", Prepare),
-        Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@WAITING@", Waiting, StringComparison.Ordinal)
+        Script("usr/lib/pre-pkgsel.d/99virtigo", Wait.Replace("@WAITING@", Waiting, StringComparison.Ordinal).Replace("@LOG@", machine.Log, StringComparison.Ordinal)
             .Replace("@SOURCE@", $"http://{archive}/{OwnPath}", StringComparison.Ordinal)),
         Script("usr/lib/finish-install.d/93virtigo-more", More),
         .. OptionalScript("usr/lib/partman/finish.d/92virtigo", disk.Passphrase is null ? "" : Opened),
@@ -69,7 +70,7 @@ internal static class InstallHooks
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
             .. OptionalScript("usr/lib/finish-install.d/92virtigo", choices.Machine.AtEnd),
-            .. Ending(nonce, more),
+            .. Ending(choices.Machine, nonce, more),
         ];
     }
 
@@ -85,7 +86,7 @@ internal static class InstallHooks
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("virtigo/after", steps.AtEnd),
-            .. Ending(nonce, more),
+            .. Ending(choices.Machine, nonce, more),
         ];
     }
 
@@ -96,10 +97,10 @@ internal static class InstallHooks
             .Replace("@NAMES@", domain + choices.Hostname.Value, StringComparison.Ordinal);
     }
 
-    private static IEnumerable<InitrdFile> Ending(string nonce, bool more) =>
+    private static IEnumerable<InitrdFile> Ending(InstallMachine machine, string nonce, bool more) =>
     [
         .. more ? [Secret("virtigo/more", "")] : Array.Empty<InitrdFile>(),
-        Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
+        Script("usr/lib/finish-install.d/98virtigo", Finish.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal).Replace("@LOG@", machine.Log, StringComparison.Ordinal)),
     ];
 
     /// <summary>The files as the guest fetches them: a tar archive, with the time and some entropy, since the guest may have been saved long ago.</summary>
@@ -150,7 +151,7 @@ internal static class InstallHooks
     /// <summary>The installer's whole log on the second serial port, from the first second. It must not hold the startup's pipes open.</summary>
     private const string Log = """
         #!/bin/sh
-        (tail -n +1 -F /var/log/syslog >/dev/ttyS1 2>/dev/null </dev/null &)
+        (tail -n +1 -F /var/log/syslog >@LOG@ 2>/dev/null </dev/null &)
 
         """;
 
@@ -180,8 +181,8 @@ internal static class InstallHooks
     private const string Wait = """
         #!/bin/sh
         sync
-        echo "@WAITING@" >/dev/ttyS1
-        read -r go </dev/ttyS1
+        echo "@WAITING@" >@LOG@
+        read -r go <@LOG@
         wget -q -O - '@SOURCE@' </dev/null | tar -x -C / && sh /virtigo/own && exit 0
         logger -t virtigo "the appliance's own part cannot be taken"
         sleep 2
@@ -313,7 +314,7 @@ internal static class InstallHooks
             exit 0
         fi
         sync
-        echo '@MARKER@' >/dev/ttyS1
+        echo '@MARKER@' >@LOG@
         exit 0
 
         """;

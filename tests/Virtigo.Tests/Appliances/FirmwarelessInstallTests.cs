@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Virtigo.Tests.Appliances;
 
-public sealed class UmlInstallTests : IDisposable
+public sealed class FirmwarelessInstallTests : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("virtigo-uml-").FullName;
 
@@ -42,26 +42,42 @@ public sealed class UmlInstallTests : IDisposable
     [InlineData("disk: {grow: true}\n", "it can lay out one disk")]
     public async Task What_cannot_be_installed_there_is_refused_where_it_is_asked_for(string yaml, string reason)
     {
-        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => PlanAsync(yaml + "hypervisor: uml\n"));
+        foreach (string hypervisor in (string[])["uml", "xen"])
+        {
+            VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => PlanAsync($"{yaml}hypervisor: {hypervisor}\n"));
 
-        Assert.StartsWith("web.yml:2: hypervisor: uml cannot install this appliance: " + reason, error.Message, StringComparison.Ordinal);
+            Assert.StartsWith($"web.yml:2: hypervisor: {hypervisor} cannot install this appliance: {reason}", error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
-    public async Task Nothing_is_installed_under_Xen_and_that_is_said_where_it_is_asked_for()
+    public async Task Under_Xen_the_installer_has_its_own_modules_and_the_boot_loader_is_put_in_from_outside()
     {
-        VirtigoException error = await Assert.ThrowsAsync<VirtigoException>(() => PlanAsync("packages: [curl]\nhypervisor: xen\n"));
+        AppliancePlan plan = await PlanAsync("hypervisor: xen\n");
+        string answers = ApplianceBuilder.Answers(plan);
+        InstallMachine machine = plan.InstallMachine();
 
-        Assert.StartsWith("web.yml:2: hypervisor: xen cannot install this appliance: its guests have one serial line", error.Message, StringComparison.Ordinal);
+        Assert.Contains("d-i partman-auto/disk string /dev/xvda\n", answers, StringComparison.Ordinal);
+        Assert.DoesNotContain("anna/no_kernel_modules", answers, StringComparison.Ordinal);
+        Assert.DoesNotContain("grub-installer", answers, StringComparison.Ordinal);
+        Assert.Contains("grub2-common", answers, StringComparison.Ordinal);
+        Assert.Contains("scsi-modules", DefaultComponents.For(plan.Disk.Value, machine));
+        Assert.DoesNotContain("grub-installer", DefaultComponents.For(plan.Disk.Value, machine));
+        Assert.EndsWith(" console=hvc0 quiet", DebianBoot.CommandLine(machine, "quiet"), StringComparison.Ordinal);
+        Assert.All(InstallHooks.Shared("", "mirror.example", plan.Disk.Value, machine).Concat(InstallHooks.Own(plan.ToDebianChoices(), "", "")),
+            file => Assert.DoesNotContain("ttyS1", file.Text, StringComparison.Ordinal));
+        Assert.Contains(InstallHooks.Own(plan.ToDebianChoices(), "", "n"), file => file.Text.Contains($"echo '{InstallHooks.Marker("n")}' >/dev/hvc1\n", StringComparison.Ordinal));
     }
 
     [Fact]
     public void The_card_has_the_name_of_where_the_system_will_run()
     {
-        string script = InstallMachine.UserMode.AtEnd;
+        foreach ((InstallMachine machine, string expected) in new[] { (InstallMachine.UserMode, "s/\\bvec0\\b/ens3/g"), (InstallMachine.Xen, "s/\\b\\(enX0\\|eth0\\)\\b/ens3/g") })
+        {
+            TestArchiveTools.Run("/bin/sh", null, "-n", "-c", machine.AtEnd);
+            Assert.Contains(expected, machine.AtEnd, StringComparison.Ordinal);
+        }
 
-        TestArchiveTools.Run("/bin/sh", null, "-n", "-c", script);
-        Assert.Contains("s/\\bvec0\\b/ens3/g", script, StringComparison.Ordinal);
         Assert.Empty(InstallMachine.Virtio.AtEnd);
     }
 
