@@ -99,42 +99,39 @@ public sealed class ImageRun : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait; the program goes on.</param>
     /// <returns>The program's exit code, and its output as UTF-8.</returns>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.</exception>
-    public async Task<(int ExitCode, string Output)> ExecuteAsync(
-        string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
-    {
-        using var agent = GuestAgent.Of(_guest, TimeProvider.System);
-        try
+    public Task<(int ExitCode, string Output)> ExecuteAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        AskAsync(program, async agent =>
         {
-            await agent.WaitAsync(cancellationToken);
             GuestCommandResult result = await agent.RunAsync(program, arguments, cancellationToken);
             return (result.ExitCode, Encoding.UTF8.GetString(result.Output));
-        }
-        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
-        {
-            throw new VirtigoException(FailureKind.Guest, $"The machine did not run {program}: {error.Message}", inner: error);
-        }
-    }
+        }, cancellationToken);
 
     /// <summary>Waits until the machine's agent answers, then runs a shell command in the machine as its root. It takes no input.</summary>
     /// <param name="command">For <c>/bin/sh -c</c>.</param>
-    /// <param name="options">How it runs.</param>
+    /// <param name="options">How it runs; its limit is not scaled to the host.</param>
     /// <param name="cancellationToken">Ends the wait; the command goes on.</param>
     /// <returns>What it wrote and how it ended, whatever its exit code.</returns>
-    /// <exception cref="VirtigoException"><see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.</exception>
-    public async Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
+    /// <exception cref="VirtigoException">
+    /// <see cref="FailureKind.TimedOut"/> after the limit, which begins when the agent answers;
+    /// <see cref="FailureKind.Guest"/> when the machine ended or its agent cannot do it.
+    /// </exception>
+    public Task<Machines.CommandResult> ExecuteAsync(string command, CommandOptions options, CancellationToken cancellationToken)
     {
-        using var agent = GuestAgent.Of(_guest, TimeProvider.System);
-        await using var shell = new AgentShell(agent, TimeProvider.System);
-        try
+        ArgumentNullException.ThrowIfNull(options);
+        return AskAsync("a command", async agent =>
         {
-            await agent.WaitAsync(cancellationToken);
-        }
-        catch (IOException broken)
-        {
-            throw new VirtigoException(FailureKind.Guest, $"The machine's agent is not there: {broken.Message}", inner: broken);
-        }
-
-        return await shell.ExecuteAsync(command, options, cancellationToken);
+            using var limit = new CancellationTokenSource(options.Limit, TimeProvider.System);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await using var shell = new AgentShell(agent, TimeProvider.System);
+            try
+            {
+                return await shell.ExecuteAsync(command, options, either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new VirtigoException(FailureKind.TimedOut, $"\"{command}\" did not end within {options.Limit.TotalSeconds:0} s. It goes on in the machine.");
+            }
+        }, cancellationToken);
     }
 
     /// <summary>Gives the machine's kernel a SysRq command; what it answers is said on the console.</summary>
@@ -187,6 +184,20 @@ public sealed class ImageRun : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(image);
         return image.Manifest.Plan.Any(value =>
             value.Key is "root" or "user" && value.Value.Contains(ApplianceUser.PasswordSet, StringComparison.Ordinal));
+    }
+
+    private async Task<T> AskAsync<T>(string what, Func<GuestAgent, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        using var agent = GuestAgent.Of(_guest, TimeProvider.System);
+        try
+        {
+            await agent.WaitAsync(cancellationToken);
+            return await ask(agent);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or GuestAgentException)
+        {
+            throw new VirtigoException(FailureKind.Guest, $"The machine did not run {what}: {error.Message}", inner: error);
+        }
     }
 
     internal static int MemoryOf(ImageManifest manifest) =>

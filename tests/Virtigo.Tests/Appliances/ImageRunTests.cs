@@ -4,6 +4,7 @@ using System.Text.Json;
 using Virtigo.Appliances;
 using Virtigo.Hypervisors;
 using Virtigo.Images;
+using Virtigo.Machines;
 using Virtigo.Tests.Archives;
 using Virtigo.Tests.Hypervisors;
 using Virtigo.Tests.Images;
@@ -38,6 +39,19 @@ public sealed class ImageRunTests : IDisposable
         TestArchiveTools.Run("/bin/sh", null, "-n", "-c", script);
     }
 
+    [Fact]
+    public async Task A_command_has_its_limit()
+    {
+        StoredImage image = await _test.SealRealAsync("a");
+        await using ImageRun machine = await ImageRun.StartAsync(_test.Paths, new AnsweringHypervisor(exitCode: null), image, new RunOptions(), Token);
+
+        VirtigoException late = await Assert.ThrowsAsync<VirtigoException>(
+            () => machine.ExecuteAsync("sleep 1d", new CommandOptions { Limit = TimeSpan.FromMilliseconds(200) }, Token));
+
+        Assert.Equal(FailureKind.TimedOut, late.Kind);
+        Assert.Contains("\"sleep 1d\" did not end within 0 s", late.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("(none)", "locked", false)]
     [InlineData("al (no password, 1 ssh key)", "locked", false)]
@@ -50,8 +64,8 @@ public sealed class ImageRunTests : IDisposable
         Assert.Equal(can, ImageRun.HasPassword(new StoredImage(_test.Below("a"), manifest)));
     }
 
-    /// <summary>Starts nothing; its guests' agent says that every program ended with one exit code.</summary>
-    private sealed class AnsweringHypervisor(int exitCode) : IHypervisor
+    /// <summary>Starts nothing; its guests' agent says that every program ended with one exit code, or runs on.</summary>
+    private sealed class AnsweringHypervisor(int? exitCode) : IHypervisor
     {
         public List<string> Scripts { get; } = [];
 
@@ -86,7 +100,7 @@ public sealed class ImageRunTests : IDisposable
                 {
                     "guest-sync-delimited" => arguments.GetProperty("id").GetRawText(),
                     "guest-exec" => Started(arguments),
-                    _ => $$"""{"exited": true, "exitcode": {{exitCode}}}""",
+                    _ => exitCode is null ? """{"exited": false}""" : $$"""{"exited": true, "exitcode": {{exitCode}}}""",
                 };
                 await channel.WriteAsync(Encoding.ASCII.GetBytes($$"""{"return": {{answer}}}""" + "\n"), Token);
             }
