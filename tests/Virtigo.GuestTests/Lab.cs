@@ -35,7 +35,7 @@ public sealed class Lab
     {
         _golden = new(BuildGoldenAsync);
         _plain = new(InstallPlainAsync);
-        _installer = new(AssembleAsync);
+        _installer = new(() => AssembleAsync(InstallMachine.Virtio));
     }
 
     public HostPaths Paths { get; } = HostPaths.FromEnvironment();
@@ -173,13 +173,14 @@ public sealed class Lab
         return new ImageStore(Paths).Find("web");
     }
 
-    private async Task<InstallerBuild> AssembleAsync()
+    /// <summary>The installer of the appliance, for a machine to run it in: everything of it is in the cache, then.</summary>
+    internal async Task<InstallerBuild> AssembleAsync(InstallMachine machine)
     {
         AppliancePlan plan = await PlanAsync();
         using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
         return await new InstallerAssembler(client, Paths)
-            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.ForAppliance, Cancel);
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value, machine), Cancel);
     }
 
     private async Task<string> InstallPlainAsync()

@@ -3,6 +3,7 @@ using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Qemu;
 using Virtigo.Host;
 using Virtigo.Images;
+using Virtigo.Installers.Debian;
 using Virtigo.Machines;
 using Xunit;
 
@@ -199,6 +200,7 @@ public sealed class XenBed : IAsyncDisposable
         await Tool.RunAsync("cp", ["-r", lab.Paths.Builds, home.Builds], Cancel);
         if (withPool)
         {
+            await lab.AssembleAsync(InstallMachine.Xen);
             await Tool.RunAsync("cp", ["-alfT", lab.Paths.Pool, home.Pool], Cancel);
             await Tool.RunAsync("cp", ["-alfT", lab.Paths.Installers, home.Installers], Cancel);
         }

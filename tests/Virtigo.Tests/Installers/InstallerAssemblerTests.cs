@@ -85,6 +85,7 @@ public sealed class InstallerAssemblerTests
 
         Assert.Equal(FailureKind.Trust, error.Kind);
         Assert.Contains("/dists/trixie/main/debian-installer/", error.Message, StringComparison.Ordinal);
+        Assert.Equal(codename == "trixie", error.Message.Contains(" Nor can that of 13.0 (stable) be used: ", StringComparison.Ordinal));
     }
 
     [Fact]

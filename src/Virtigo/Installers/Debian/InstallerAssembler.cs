@@ -76,10 +76,9 @@ internal sealed class InstallerAssembler(ArchiveClient client, HostPaths paths)
             }
             catch (VirtigoException second) when (IsMirrorsFault(second))
             {
-                // What the user named is what is to be mended.
+                // What the user named is what is to be mended; what could do without is told beside it.
+                throw new VirtigoException(e.Kind, $"{e.Message} Nor can that of {other.Release.Version} ({other.Source.Suite}) be used: {second.Message}", e.Hint, second);
             }
-
-            throw;
         }
     }
 
