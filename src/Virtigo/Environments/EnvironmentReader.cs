@@ -113,6 +113,10 @@ internal sealed class EnvironmentReader
                 Subnet = values.Get<string>("subnet") is { } subnet ? NetworkText.Subnet(subnet.Value) : null,
                 Mtu = values.Get<int>("mtu")?.Value ?? 1500,
             });
+            if (values.Get<int>("mtu")?.Value is { } mtu)
+            {
+                _demands.Add(HypervisorDemand.Count(values.At("mtu"), string.Create(CultureInfo.InvariantCulture, $"network {name.Value}: packets of {mtu} bytes"), mtu, can => can.MaxMtu));
+            }
         }
 
         return networks;

@@ -38,23 +38,21 @@ internal static partial class GuestConfigCheck
             Expect(config, CredentialValuePattern().IsMatch(value), $"the credential {name} is '{value}'", "printable ASCII, at most 64");
         }
 
-        CheckNics(config);
+        CheckNics(hypervisor, capabilities, config);
         CheckSerials(config);
         CheckFiles(config);
         CheckSavedState(config);
         CheckFolder(config);
-        foreach (GuestNic nic in config.Nics)
-        {
-            UnixListener.CheckLength(nic.Socket);
-        }
     }
 
-    private static void CheckNics(GuestConfig config)
+    private static void CheckNics(string hypervisor, HypervisorCapabilities capabilities, GuestConfig config)
     {
         foreach (GuestNic nic in config.Nics)
         {
             Expect(config, nic.Mtu is >= 68 and <= 65535, $"its network packets have {nic.Mtu} bytes", "68 to 65535");
+            Expect(config, nic.Mtu <= capabilities.MaxMtu, $"its network packets have {nic.Mtu} bytes", $"at most {capabilities.MaxMtu} under {hypervisor}");
             Expect(config, MacPattern().IsMatch(nic.Mac), $"its network address is '{nic.Mac}'", "six pairs of hexadecimal digits");
+            UnixListener.CheckLength(nic.Socket);
         }
     }
 

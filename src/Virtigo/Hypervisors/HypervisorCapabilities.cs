@@ -17,6 +17,9 @@ public sealed record HypervisorCapabilities
     /// <summary>The number of network cards a guest can have; each is plugged into a socket of ours.</summary>
     public int MaxNics { get; init; }
 
+    /// <summary>The largest packet that a guest's cards can take and send, in bytes, Ethernet header not counted.</summary>
+    public int MaxMtu { get; init; } = 65535;
+
     /// <summary>A kernel and initrd of the host's can be booted directly.</summary>
     public bool KernelBoot { get; init; }
 

@@ -1,6 +1,7 @@
 using Virtigo.Environments;
 using Virtigo.Hypervisors;
 using Virtigo.Hypervisors.Uml;
+using Virtigo.Hypervisors.Xen;
 using Virtigo.Testing;
 using Xunit;
 
@@ -120,6 +121,17 @@ public sealed class EnvironmentHypervisorTests : IDisposable
         Assert.Null(await file.ObstacleAsync(Forks, [], trusted: false, Token));
         Assert.Equal("not usable here: it is not installed", await file.ObstacleAsync(Gone, [], trusted: false, Token));
         Assert.Empty(uml.Started);
+    }
+
+    [Fact]
+    public async Task Packets_that_its_cards_do_not_take_are_refused_where_they_are_asked_for()
+    {
+        await File.WriteAllTextAsync(Shop, "machines: {a: debian}\nnetworks: {x: {mtu: 9000}}\ntests: {one: [a: 'true']}\n", Token);
+        TestFile file = await TestFile.LoadAsync(Shop, Token);
+
+        Assert.Equal($"{Shop}:2:22: network x: packets of 9000 bytes cannot be run by xen: at most 1500",
+            (await file.ObstacleAsync(new PlayedHypervisor("xen", XenAbilities.Of(XenDomainKind.Pvh)), [], trusted: false, Token))!);
+        Assert.Null(await file.ObstacleAsync(Forks, [], trusted: false, Token));
     }
 
     [Fact]

@@ -12,6 +12,9 @@ namespace Virtigo.Hypervisors.Xen;
 /// </summary>
 internal static partial class VifCard
 {
+    /// <summary>The largest packet of a card: Linux gives one that may not scatter a packet over several pages no more.</summary>
+    public const int MaxMtu = 1500;
+
     private const int PacketFamily = 17;
     private const int RawPackets = 3;
     private const int CloseOnExec = 0x80000;

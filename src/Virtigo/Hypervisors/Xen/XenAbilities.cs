@@ -42,6 +42,7 @@ internal static class XenAbilities
     private static readonly HypervisorCapabilities s_own = s_machine with
     {
         MaxSerials = XlConfig.MaxSerials,
+        MaxMtu = VifCard.MaxMtu,
         DiskBoot = false,
         StreamChannel = false,
         Reasons = new Dictionary<string, string>(s_machine.Reasons, StringComparer.Ordinal)

@@ -74,7 +74,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
     private const string LogPort = "log";
 
     /// <summary>Large packets, since under emulation the guest pays for each; of 1500, 9000 and 65520 bytes this was measured to be the fastest.</summary>
-    private const int Mtu = 9000;
+    private const int LargestMtu = 9000;
 
     /// <summary>
     /// Installs until the installer waits for the appliance's own part, and saves it there. One that goes on from a saved state is given a part first,
@@ -162,7 +162,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         new GuestGatewayOptions
         {
             SocketPath = Path.Combine(job.SocketFolder, "net"),
-            Mtu = Mtu,
+            Mtu = Mtu(),
             DnsNames = proxy.Hosts,
             TcpPorts = job.ArchivePorts,
         },
@@ -173,7 +173,9 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
 
     private VirtigoException Unproven(GuestExit exit) => GuestWatch.Unproven(exit, watcher.Explain(), SyslogName);
 
-    private static GuestConfig Guest(InstallJob job, string networkSocket) => new()
+    private int Mtu() => Math.Min(LargestMtu, hypervisor.Capabilities.MaxMtu);
+
+    private GuestConfig Guest(InstallJob job, string networkSocket) => new()
     {
         Name = job.Name,
         WorkDirectory = job.SocketFolder,
@@ -186,7 +188,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         SavedState = job.SavedState,
         Disks = [new GuestDisk(job.DiskPath, job.DiskFormat) { Unsafe = true }, .. job.FurtherDisks],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
-        Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
+        Nics = [new GuestNic(networkSocket) { Mtu = Mtu() }],
         Serials =
         [
             Port(job, ScreenPort, ScreenName),
