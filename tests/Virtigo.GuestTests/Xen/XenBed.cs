@@ -60,7 +60,10 @@ public sealed class XenBed : IAsyncDisposable
     /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
     /// <param name="lab">What the tests share.</param>
     /// <param name="withImage">Whether it has the command as well, and the lab's image in a store of its own.</param>
-    /// <param name="withPool">Whether that store also has everything that was fetched for the lab's images: then appliances are built in it.</param>
+    /// <param name="withPool">
+    /// Whether that store also has everything that was fetched for the lab's images: then appliances are built in it. The processor gives Xen no nested
+    /// paging then, so guests are PV: a guest that is emulated by an emulated processor does not live for the time of an install.
+    /// </param>
     public static async Task<XenBed> StartAsync(Lab lab, bool withImage = false, bool withPool = false)
     {
         // The installed one first: the bed's own is then a layer above it.
@@ -83,7 +86,7 @@ public sealed class XenBed : IAsyncDisposable
                 WorkDirectory = sockets.Path,
                 MemoryMiB = withImage ? 3584 : 2048,
                 Accelerator = Accelerator.Tcg,
-                CpuModel = GuestPlatform.EmulatedProcessor + ",+npt",
+                CpuModel = GuestPlatform.EmulatedProcessor + (withPool ? "" : ",+npt"),
                 AgentChannel = true,
                 StreamChannel = true,
                 Disks =

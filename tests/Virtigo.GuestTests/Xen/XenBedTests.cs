@@ -102,7 +102,8 @@ public sealed class XenBedTests(Lab lab)
                 await bed.Dom0.RunAsync("echo 'hostname: made-by-xen' >/opt/made.yml", Cancel);
                 Machines.CommandResult result = await bed.CommandAsync("build", "/opt/made.yml", "--hypervisor", "xen", "--offline");
                 TestContext.Current.TestOutputHelper?.WriteLine(result.Output + result.Error);
-                Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.Output}\n{result.Error}");
+                string said = result.ExitCode == 0 ? "" : await bed.Dom0.RunAsync($"cd {XenGround.Home}/state/reports/*; tail -n 60 *.log", Cancel);
+                Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.Output}\n{result.Error}\n{said}");
                 StoredImage golden = await lab.Golden;
                 string key = (await bed.Dom0.RunAsync($"cd {XenGround.Home}/images; ls | grep -vx {golden.Key}", Cancel)).Trim();
                 Directory.CreateDirectory(paths.Images);
