@@ -1,7 +1,6 @@
 using Virtigo.Host;
 using Virtigo.Hypervisors;
-using Virtigo.Hypervisors.Uml;
-using Virtigo.Hypervisors.Xen;
+using Virtigo.Hypervisors.Qemu;
 using Virtigo.Installers.Debian;
 using Virtigo.Installers.Ubuntu;
 
@@ -34,7 +33,7 @@ public sealed class AppliancePlanner(PlannerEnvironment environment)
                 "Write include instead of from: then it is one appliance.");
         }
 
-        if ((spec.Hypervisor ?? from.Value.Hypervisor) is { Value: UmlHypervisor.KindName or XenHypervisor.KindName } wish)
+        if ((spec.Hypervisor ?? from.Value.Hypervisor) is { Value: not (HypervisorChoice.Auto or QemuHypervisor.KindName) } wish)
         {
             throw new VirtigoException(FailureKind.Usage, $"{wish.Origin}: hypervisor: {wish.Value} cannot install what builds on another appliance: it saves no installer to go on from.",
                 "Leave hypervisor out, or write include instead of from: then it is one appliance.");

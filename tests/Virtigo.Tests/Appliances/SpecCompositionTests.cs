@@ -218,6 +218,19 @@ public sealed class SpecCompositionTests : IDisposable
         Assert.Contains(expected, (await Assert.ThrowsAsync<VirtigoException>(() => Plan("from: base.yml\n" + yaml + "\n"))).Message);
     }
 
+    [Theory]
+    [InlineData("libvirt")]
+    [InlineData("uml")]
+    [InlineData("xen")]
+    public async Task Where_no_installer_is_saved_nothing_is_built_on_another(string hypervisor)
+    {
+        Write("base.yml", "packages: [curl]\n");
+        VirtigoException refused = await Assert.ThrowsAsync<VirtigoException>(() => Plan($"from: base.yml\nhypervisor: {hypervisor}\n"));
+
+        Assert.Equal($"web.yml:2: hypervisor: {hypervisor} cannot install what builds on another appliance: it saves no installer to go on from.", refused.Message);
+        Assert.Equal("qemu", (await Plan("from: base.yml\nhypervisor: qemu\n")).Hypervisor.Value);
+    }
+
     [Fact]
     public void A_value_that_is_wrong_is_told_once()
     {
