@@ -132,7 +132,7 @@ internal sealed partial class ApplianceBuild(
         var firmware = new QemuHypervisor(paths);
         if (await firmware.LookAsync(cancellationToken) is { IsUsable: false } lack)
         {
-            log.Note($"Its boot loader is not tried here, only its system: {firmware.Name} is not usable: {lack.Reason}. Where it is: virtigo images prove {plan.Name.Value}");
+            log.Note($"Its boot loader is not tried here, only its system: {firmware.Name} is not usable: {lack.Reason!.TrimEnd('.')}. Where it is: virtigo images prove {plan.Name.Value}");
             BootReport alone = await HereAsync(_accelerator!.Limits);
             return (alone, [await ProofAsync(hypervisor, Chosen, alone, cancellationToken)]);
         }

@@ -105,9 +105,10 @@ public sealed class XenBedTests(Lab lab)
                 string said = result.ExitCode == 0 ? "" : await bed.Dom0.RunAsync($"cd {XenGround.Home}/state/reports/*; tail -n 60 *.log", Cancel);
                 Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.Output}\n{result.Error}\n{said}");
                 StoredImage golden = await lab.Golden;
-                string key = (await bed.Dom0.RunAsync($"cd {XenGround.Home}/images; ls | grep -vx {golden.Key}", Cancel)).Trim();
+                string images = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? XenGround.Home : null).Images;
+                string key = (await bed.Dom0.RunAsync($"cd {images} && ls | grep -vx {golden.Key}", Cancel)).Trim();
                 Directory.CreateDirectory(paths.Images);
-                await bed.Dom0.CopyOutAsync($"{XenGround.Home}/images/{key}", Path.Combine(paths.Images, key), Cancel);
+                await bed.Dom0.CopyOutAsync($"{images}/{key}", Path.Combine(paths.Images, key), Cancel);
             }
 
             StoredImage made = new ImageStore(paths).Find("made");
