@@ -129,7 +129,7 @@ public sealed class EnvironmentHypervisorTests : IDisposable
         await File.WriteAllTextAsync(Shop, "machines: {a: debian}\nnetworks: {x: {mtu: 9000}}\ntests: {one: [a: 'true']}\n", Token);
         TestFile file = await TestFile.LoadAsync(Shop, Token);
 
-        Assert.Equal($"{Shop}:2:22: network x: packets of 9000 bytes cannot be run by xen: at most 1500",
+        Assert.Equal($"{Shop}:2:21: network x: packets of 9000 bytes cannot be run by xen: at most 1500",
             (await file.ObstacleAsync(new PlayedHypervisor("xen", XenAbilities.Of(XenDomainKind.Pvh)), [], trusted: false, Token))!);
         Assert.Null(await file.ObstacleAsync(Forks, [], trusted: false, Token));
     }
