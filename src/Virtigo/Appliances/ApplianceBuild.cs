@@ -125,38 +125,38 @@ internal sealed partial class ApplianceBuild(
         BootTrial trial = Trial(sockets);
         if (HasFirmware)
         {
-            BootReport booted = await HereAsync(_accelerator!.Speed);
-            return (booted, [await ProofAsync(hypervisor, Chosen, booted, cancellationToken)]);
+            (BootReport booted, ImageProof its) = await HereAsync();
+            return (booted, [its]);
         }
 
         var firmware = new QemuHypervisor(paths);
         if (await firmware.LookAsync(cancellationToken) is { IsUsable: false } lack)
         {
             log.Note($"Its boot loader is not tried here, only its system: {firmware.Name} is not usable: {lack.Reason!.TrimEnd('.')}. Where it is: virtigo images prove {plan.Name.Value}");
-            BootReport alone = await HereAsync(_accelerator!.Limits);
-            return (alone, [await ProofAsync(hypervisor, Chosen, alone, cancellationToken)]);
+            (BootReport alone, ImageProof only) = await HereAsync();
+            return (alone, [only]);
         }
 
         AcceleratorReport report = await firmware.ProbeAsync(installer.KernelPath, cancellationToken);
-        BootReport boot = await trial.RunAsync(firmware, report.Accelerator, report.Speed, clock, log.Note, cancellationToken);
-        var proofs = new List<ImageProof> { await ProofAsync(firmware, report.Accelerator, boot, cancellationToken) };
+        (BootReport boot, ImageProof proof) = await OnAsync(firmware, report.Accelerator, report.Speed);
         try
         {
-            BootReport here = await HereAsync(_accelerator!.Limits);
-            proofs.Add(await ProofAsync(hypervisor, Chosen, here, cancellationToken));
+            return (boot, [proof, (await HereAsync()).Proof]);
         }
         catch (VirtigoException failure) when (failure.Kind == FailureKind.BootTest)
         {
             log.Note($"It boots in {firmware.Name}, and not in {hypervisor.Name}: {failure.Message}");
+            return (boot, [proof]);
         }
 
-        return (boot, proofs);
+        Task<(BootReport Boot, ImageProof Proof)> HereAsync() => OnAsync(hypervisor, Chosen, _accelerator!.Limits);
 
-        Task<BootReport> HereAsync(HostSpeed speed) => trial.RunAsync(hypervisor, Chosen, speed, clock, log.Note, cancellationToken);
+        async Task<(BootReport Boot, ImageProof Proof)> OnAsync(IHypervisor on, Accelerator accelerator, HostSpeed speed)
+        {
+            BootReport up = await trial.RunAsync(on, accelerator, speed, clock, log.Note, cancellationToken);
+            return (up, new ImageProof(await RanAsync(on, accelerator, cancellationToken), Math.Round(up.UpAfter.TotalSeconds, 1), clock.GetUtcNow()));
+        }
     }
-
-    private async Task<ImageProof> ProofAsync(IHypervisor ran, Accelerator accelerator, BootReport boot, CancellationToken cancellationToken) =>
-        new(await RanAsync(ran, accelerator, cancellationToken), Math.Round(boot.UpAfter.TotalSeconds, 1), clock.GetUtcNow());
 
     /// <summary>What ran a machine, for a manifest.</summary>
     internal static async Task<ImageHypervisor> RanAsync(IHypervisor ran, Accelerator accelerator, CancellationToken cancellationToken) =>

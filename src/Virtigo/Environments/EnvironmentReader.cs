@@ -108,14 +108,15 @@ internal sealed class EnvironmentReader
                 _problems.Add(value, $"network {SpecProblems.Quote(name.Value)}: expected {{}} or a mapping of {Keys(EnvironmentKeys.NetworkKeys)}");
             }
 
+            int? mtu = values.Get<int>("mtu")?.Value;
             networks.Add(new NetworkSpec(name.Value)
             {
                 Subnet = values.Get<string>("subnet") is { } subnet ? NetworkText.Subnet(subnet.Value) : null,
-                Mtu = values.Get<int>("mtu")?.Value ?? 1500,
+                Mtu = mtu ?? 1500,
             });
-            if (values.Get<int>("mtu")?.Value is { } mtu)
+            if (mtu is { } asked)
             {
-                _demands.Add(HypervisorDemand.Count(values.At("mtu"), string.Create(CultureInfo.InvariantCulture, $"network {name.Value}: packets of {mtu} bytes"), mtu, can => can.MaxMtu));
+                _demands.Add(HypervisorDemand.Count(values.At("mtu"), string.Create(CultureInfo.InvariantCulture, $"network {name.Value}: packets of {asked} bytes"), asked, can => can.MaxMtu));
             }
         }
 

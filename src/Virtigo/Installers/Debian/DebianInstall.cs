@@ -162,7 +162,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         new GuestGatewayOptions
         {
             SocketPath = Path.Combine(job.SocketFolder, "net"),
-            Mtu = Mtu(),
+            Mtu = Mtu,
             DnsNames = proxy.Hosts,
             TcpPorts = job.ArchivePorts,
         },
@@ -173,7 +173,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
 
     private VirtigoException Unproven(GuestExit exit) => GuestWatch.Unproven(exit, watcher.Explain(), SyslogName);
 
-    private int Mtu() => Math.Min(LargestMtu, hypervisor.Capabilities.MaxMtu);
+    private int Mtu => Math.Min(LargestMtu, hypervisor.Capabilities.MaxMtu);
 
     private GuestConfig Guest(InstallJob job, string networkSocket) => new()
     {
@@ -188,7 +188,7 @@ internal sealed class DebianInstall(IHypervisor hypervisor, ArchiveProxy proxy, 
         SavedState = job.SavedState,
         Disks = [new GuestDisk(job.DiskPath, job.DiskFormat) { Unsafe = true }, .. job.FurtherDisks],
         Kernel = new KernelBoot(job.KernelPath, job.InitrdPath, job.CommandLine),
-        Nics = [new GuestNic(networkSocket) { Mtu = Mtu() }],
+        Nics = [new GuestNic(networkSocket) { Mtu = Mtu }],
         Serials =
         [
             Port(job, ScreenPort, ScreenName),
