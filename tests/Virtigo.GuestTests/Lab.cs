@@ -28,7 +28,9 @@ public sealed class Lab
     private readonly Lazy<Task<InstallerBuild>> _installer;
 
     // Far more than anything takes: one that hangs is to fail by its name, instead of keeping all others from their places.
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(45);
+    private static readonly TimeSpan s_commandPatience = TimeSpan.FromMinutes(60);
+    private static readonly TimeSpan s_placePatience = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan s_longPatience = TimeSpan.FromHours(4);
     private readonly Places _places = new(Math.Max(2, Environment.ProcessorCount));
 
     public Lab()
@@ -57,11 +59,19 @@ public sealed class Lab
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
-    public Task<IDisposable> PlaceAsync() => _places.TakeAsync(1, Cancel);
+    /// <summary>Waits for a place for one guest: cores are what is scarce. A test that keeps it for half an hour is cancelled, unless it is a thorough one.</summary>
+    public Task<IDisposable> PlaceAsync() => PlacesAsync(1, IsThorough ? s_longPatience : s_placePatience);
+
+    /// <summary>Waits for a place for what installs a system, or has other guests in it.</summary>
+    public Task<IDisposable> LongPlaceAsync() => PlacesAsync(1, s_longPatience);
 
     /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
-    public Task<IDisposable> AllPlacesAsync() => _places.TakeAsync(_places.Count, Cancel);
+    public Task<IDisposable> AllPlacesAsync() => PlacesAsync(_places.Count, IsThorough ? s_longPatience : s_placePatience);
+
+    private static bool IsThorough =>
+        TestContext.Current.Test is { } test && test.Traits.TryGetValue(Tiers.Name, out IReadOnlyCollection<string>? tiers) && tiers.Contains(Tiers.Thorough);
+
+    private async Task<IDisposable> PlacesAsync(int count, TimeSpan patience) => new WatchedPlaces(await _places.TakeAsync(count, Cancel), patience);
 
     public async Task<AppliancePlan> PlanAsync()
     {
@@ -100,11 +110,11 @@ public sealed class Lab
         Task read = Task.WhenAll(ReadAsync(process.StandardOutput, data), ReadAsync(process.StandardError, people));
         try
         {
-            await Task.WhenAll(read, process.WaitForExitAsync(Cancel)).WaitAsync(s_patience, Cancel);
+            await Task.WhenAll(read, process.WaitForExitAsync(Cancel)).WaitAsync(s_commandPatience, Cancel);
         }
-        catch (TimeoutException)
+        catch (Exception error) when (error is TimeoutException or OperationCanceledException)
         {
-            Assert.Fail($"virtigo {string.Join(' ', arguments)} {(process.HasExited ? "left its output open" : "did not end")} for {s_patience}:\n{Said(data)}\n{Said(people)}");
+            Assert.Fail($"virtigo {string.Join(' ', arguments)} {(process.HasExited ? "left its output open" : "did not end")}:\n{Said(data)}\n{Said(people)}");
         }
         finally
         {
@@ -167,7 +177,7 @@ public sealed class Lab
 
     private async Task<StoredImage> BuildGoldenAsync()
     {
-        using IDisposable place = await PlaceAsync();
+        using IDisposable place = await LongPlaceAsync();
         CommandResult result = await RunAsync("build", Example);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
         return new ImageStore(Paths).Find("web");
@@ -194,7 +204,7 @@ public sealed class Lab
         string complete = Path.Combine(folder, "complete");
         if (!File.Exists(complete))
         {
-            using IDisposable place = await PlaceAsync();
+            using IDisposable place = await LongPlaceAsync();
             await PlainInstall.RunAsync(Paths, plan, folder, null, Cancel);
             await File.WriteAllTextAsync(complete, "", Cancel);
         }

@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace Virtigo.GuestTests;
 
 /// <summary>Places for guests, given in the order in which they were asked for: who asks for many is not overtaken by those who ask for one.</summary>
@@ -52,5 +54,29 @@ internal sealed class Places(int count)
         private int _given = wanted;
 
         public void Dispose() => all.GiveBack(Interlocked.Exchange(ref _given, 0));
+    }
+}
+
+/// <summary>Places whose test is cancelled when it keeps them for too long.</summary>
+internal sealed class WatchedPlaces : IDisposable
+{
+    private readonly IDisposable _places;
+    private readonly ITimer _timer;
+
+    public WatchedPlaces(IDisposable places, TimeSpan patience)
+    {
+        ITestContext test = TestContext.Current;
+        _places = places;
+        _timer = TimeProvider.System.CreateTimer(_ =>
+        {
+            test.SendDiagnosticMessage("{0} kept its places for {1}: it is cancelled.", test.Test?.TestDisplayName, patience);
+            test.CancelCurrentTest();
+        }, null, patience, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _places.Dispose();
     }
 }

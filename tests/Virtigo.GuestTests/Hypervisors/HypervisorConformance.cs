@@ -1,6 +1,7 @@
 using System.Text;
 using Virtigo.Host;
 using Virtigo.Hypervisors;
+using Virtigo.Machines;
 using Virtigo.Networks;
 using Xunit;
 
@@ -109,6 +110,22 @@ public abstract class HypervisorConformance(KernelFixture fixture)
             await agent.ReadExactlyAsync(answer, Token).AsTask().WaitAsync(s_limit, Token);
             Assert.Equal($"[{word}]\n", Encoding.ASCII.GetString(answer));
         }
+    }
+
+    [Fact]
+    public async Task An_agent_that_begins_after_a_long_boot_is_found()
+    {
+        Require("agent");
+        await using TinyGuest guest = await StartAsync(await ConfigAsync("late") with { AgentChannel = true });
+        var clock = new HurriedClock { Times = 100 };
+        using var agent = GuestAgent.Of(guest.Guest, clock);
+        Task found = agent.WaitAsync(Token);
+        await Task.Delay(TimeSpan.FromMinutes(15), clock, Token);
+        clock.Times = 1;
+        await guest.RunAsync($"exec 3<>{Devices.Agent}; stty raw -echo <&3 2>/dev/null; "
+            + """(while read line <&3; do echo "{\"return\": $(echo "$line" | tr -dc 0-9)}" >&3; done) &""");
+
+        await found.WaitAsync(s_limit, Token);
     }
 
     [Fact]

@@ -15,6 +15,22 @@ namespace Virtigo.GuestTests.Xen;
 /// <param name="Message">What it said.</param>
 public sealed record InnerTest(string Name, string Status, string Message);
 
+/// <summary>What the command finds in a dom0.</summary>
+public enum BedStore
+{
+    /// <summary>There is no command.</summary>
+    None,
+
+    /// <summary>The lab's image.</summary>
+    Image,
+
+    /// <summary>
+    /// The lab's image and everything that was fetched for it: appliances can be built. The processor gives Xen no nested paging then, so guests are PV: a
+    /// guest that is emulated by an emulated processor does not live for the time of an install.
+    /// </summary>
+    Whole,
+}
+
 /// <summary>
 /// A real dom0: an appliance built by Virtigo, a machine of QEMU's that boots Xen from its own disk, and this test program in it. The machine is always
 /// emulated, by a processor that helps Xen as far as emulation can, so that the same is tested everywhere.
@@ -59,59 +75,62 @@ public sealed class XenBed : IAsyncDisposable
 
     /// <summary>Builds the appliance if need be, starts the machine and puts the tests into it.</summary>
     /// <param name="lab">What the tests share.</param>
-    /// <param name="withImage">Whether it has the command as well, and the lab's image in a store of its own.</param>
-    /// <param name="withPool">
-    /// Whether that store also has everything that was fetched for the lab's images: then appliances are built in it. The processor gives Xen no nested
-    /// paging then, so guests are PV: a guest that is emulated by an emulated processor does not live for the time of an install.
-    /// </param>
-    public static async Task<XenBed> StartAsync(Lab lab, bool withImage = false, bool withPool = false)
+    /// <param name="store">What the command has there.</param>
+    public static async Task<XenBed> StartAsync(Lab lab, BedStore store = BedStore.None)
     {
         // The installed one first: the bed's own is then a layer above it.
         StoredImage golden = await lab.Golden;
         StoredImage image = await BuildAsync(lab);
         AcceleratorReport accelerator = await new QemuHypervisor(lab.Paths).ProbeAsync((await lab.Installer).KernelPath, Cancel);
-        var sockets = SocketFolder.Create(lab.Paths);
-        var work = WorkFolder.Create(lab.Paths, "xen");
-        string overlay = Path.Combine(work.Path, "overlay.qcow2");
-        await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
-        string? home = withImage ? await MakeHomeAsync(lab, golden, withPool, work.Path) : null;
-        var bed = new XenBed(await lab.PlaceAsync(), sockets, work, new Machine(new MachineConfig
-        {
-            Name = "dom0",
-            Hypervisor = new QemuHypervisor(lab.Paths),
-            Speed = accelerator.Speed,
-            Guest = new GuestConfig
-            {
-                Name = "dom0",
-                WorkDirectory = sockets.Path,
-                MemoryMiB = withImage ? 3584 : 2048,
-                Accelerator = Accelerator.Tcg,
-                CpuModel = GuestPlatform.EmulatedProcessor + (withPool ? "" : ",+npt"),
-                AgentChannel = true,
-                StreamChannel = true,
-                Disks =
-                [
-                    new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true },
-                    .. home is null ? Array.Empty<GuestDisk>() : [new GuestDisk(home, Virtigo.Hypervisors.DiskFormat.Raw) { Unsafe = true }],
-                ],
-                Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
-            },
-        }));
+        IDisposable place = await lab.LongPlaceAsync();
+        SocketFolder? sockets = null;
+        WorkFolder? work = null;
+        Machine? dom0 = null;
         try
         {
-            await bed.Dom0.StartAsync(Cancel);
-            await bed.FurnishAsync(work.Path);
+            sockets = SocketFolder.Create(lab.Paths);
+            work = WorkFolder.Create(lab.Paths, "xen");
+            string overlay = Path.Combine(work.Path, "overlay.qcow2");
+            await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
+            string? home = store == BedStore.None ? null : await MakeHomeAsync(lab, golden, store, work.Path);
+            dom0 = new Machine(new MachineConfig
+            {
+                Name = "dom0",
+                Hypervisor = new QemuHypervisor(lab.Paths),
+                Speed = accelerator.Speed,
+                Guest = new GuestConfig
+                {
+                    Name = "dom0",
+                    WorkDirectory = sockets.Path,
+                    MemoryMiB = home is null ? 2048 : 3584,
+                    Accelerator = Accelerator.Tcg,
+                    CpuModel = GuestPlatform.EmulatedProcessor + (store == BedStore.Whole ? "" : ",+npt"),
+                    AgentChannel = true,
+                    StreamChannel = true,
+                    Disks =
+                    [
+                        new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true },
+                        .. home is null ? Array.Empty<GuestDisk>() : [new GuestDisk(home, Virtigo.Hypervisors.DiskFormat.Raw) { Unsafe = true }],
+                    ],
+                    Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
+                },
+            });
+            await dom0.StartAsync(Cancel);
+            await FurnishAsync(dom0, work.Path);
             if (home is not null)
             {
-                await bed.Dom0.CopyInAsync(Path.GetDirectoryName(lab.Command)!, Command, Cancel);
-                await bed.Dom0.RunAsync($"mkdir -p {XenGround.Home}; mount /dev/vdb {XenGround.Home}", Cancel);
+                await dom0.CopyInAsync(Path.GetDirectoryName(lab.Command)!, Command, Cancel);
+                await dom0.RunAsync($"mkdir -p {XenGround.Home}; mount /dev/vdb {XenGround.Home}", Cancel);
             }
 
-            return bed;
+            return new XenBed(place, sockets, work, dom0);
         }
         catch
         {
-            await bed.DisposeAsync();
+            await (dom0?.DisposeAsync() ?? ValueTask.CompletedTask);
+            work?.Dispose();
+            sockets?.Dispose();
+            place.Dispose();
             throw;
         }
     }
@@ -176,7 +195,7 @@ public sealed class XenBed : IAsyncDisposable
 
     private static async Task<StoredImage> BuildAsync(Lab lab)
     {
-        using IDisposable place = await lab.PlaceAsync();
+        using IDisposable place = await lab.LongPlaceAsync();
         DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-xen");
         try
         {
@@ -193,7 +212,7 @@ public sealed class XenBed : IAsyncDisposable
     }
 
     /// <summary>Makes a disk with the folder that the command in the dom0 has everything in: the image, and what its plan is made from without a network.</summary>
-    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, bool withPool, string work)
+    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, BedStore store, string work)
     {
         string folder = Path.Combine(work, "home");
         var home = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder : null);
@@ -201,7 +220,7 @@ public sealed class XenBed : IAsyncDisposable
         Directory.CreateDirectory(home.Images);
         await Tool.RunAsync("cp", ["-al", Path.GetDirectoryName(golden.DiskPath)!, home.Images], Cancel);
         await Tool.RunAsync("cp", ["-r", lab.Paths.Builds, home.Builds], Cancel);
-        if (withPool)
+        if (store == BedStore.Whole)
         {
             await lab.AssembleAsync(InstallMachine.Xen);
             await Tool.RunAsync("cp", ["-alfT", lab.Paths.Pool, home.Pool], Cancel);
@@ -214,21 +233,21 @@ public sealed class XenBed : IAsyncDisposable
         return disk;
     }
 
-    private async Task FurnishAsync(string work)
+    private static async Task FurnishAsync(Machine dom0, string work)
     {
         string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
         string root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
         string resolver = Directory.EnumerateDirectories(Path.Combine(root, "host", "fxr")).Order(StringComparer.Ordinal).Last();
         foreach (string folder in (string[])[runtime, resolver])
         {
-            await Dom0.CopyInAsync(folder, $"{Dotnet}/{Path.GetRelativePath(root, folder)}", Cancel);
+            await dom0.CopyInAsync(folder, $"{Dotnet}/{Path.GetRelativePath(root, folder)}", Cancel);
         }
 
-        await Dom0.CopyInAsync(AppContext.BaseDirectory, Tests, Cancel);
+        await dom0.CopyInAsync(AppContext.BaseDirectory, Tests, Cancel);
         string disk = Path.Combine(work, "empty.qcow2");
         await QemuImage.CreateAsync(disk, 1 << 20, Cancel);
-        await Dom0.CopyInAsync(disk, Ground + "/", Cancel);
-        await Dom0.RunAsync($$"""
+        await dom0.CopyInAsync(disk, Ground + "/", Cancel);
+        await dom0.RunAsync($$"""
             set -e
             cd {{Ground}}
             cp "/boot/vmlinuz-$(uname -r)" vmlinuz

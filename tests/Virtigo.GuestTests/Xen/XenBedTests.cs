@@ -32,7 +32,7 @@ public sealed class XenBedTests(Lab lab)
     [Fact]
     public async Task Guests_of_Xen_are_made_speak_take_SysRq_are_destroyed_and_boot_an_installed_image()
     {
-        await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
+        await using XenBed bed = await XenBed.StartAsync(lab, BedStore.Image);
         Assert.Contains("control_d", await bed.Dom0.RunAsync("cat /proc/xen/capabilities", Cancel), StringComparison.Ordinal);
 
         IReadOnlyList<InnerTest> tests = await bed.RunAsync(
@@ -65,7 +65,7 @@ public sealed class XenBedTests(Lab lab)
     [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task Tests_run_on_a_machine_of_an_installed_image()
     {
-        await using XenBed bed = await XenBed.StartAsync(lab, withImage: true);
+        await using XenBed bed = await XenBed.StartAsync(lab, BedStore.Image);
 
         // One machine: two at once, in an emulated processor that both share with dom0, are too slow for the time limits of their own systems.
         await bed.Dom0.RunAsync("""
@@ -97,7 +97,7 @@ public sealed class XenBedTests(Lab lab)
         try
         {
             var paths = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder.FullName : null);
-            await using (XenBed bed = await XenBed.StartAsync(lab, withImage: true, withPool: true))
+            await using (XenBed bed = await XenBed.StartAsync(lab, BedStore.Whole))
             {
                 await bed.Dom0.RunAsync("echo 'hostname: made-by-xen' >/opt/made.yml", Cancel);
                 Machines.CommandResult result = await bed.CommandAsync("build", "/opt/made.yml", "--hypervisor", "xen", "--offline");

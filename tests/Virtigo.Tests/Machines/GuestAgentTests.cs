@@ -151,6 +151,24 @@ public sealed class GuestAgentTests : IDisposable
     }
 
     [Fact]
+    public async Task An_hour_without_an_answer_leaves_no_more_in_a_serial_line_than_it_holds()
+    {
+        var clock = new SkippingClock();
+        using var agent = new GuestAgent(_host, clock);
+        using var end = new CancellationTokenSource();
+        Task waiting = agent.WaitAsync(end.Token);
+        int asked = 0;
+        while (clock.Skipped < TimeSpan.FromHours(1))
+        {
+            asked += (await _heard.ReadLineAsync(Token).AsTask().WaitAsync(Soon, Token))!.Length + 1;
+        }
+
+        await end.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.InRange(asked, 1, 3584);
+    }
+
+    [Fact]
     public async Task A_command_that_was_given_up_is_not_answered_by_its_late_answer()
     {
         using var cancel = new CancellationTokenSource();
@@ -249,4 +267,18 @@ public sealed class GuestAgentTests : IDisposable
     }
 
     private async Task SayAsync(string line) => await _guest.WriteAsync(Encoding.Latin1.GetBytes(line + "\n"), Token);
+
+    /// <summary>A clock on which every wait is over in no time, and that tells how much was waited.</summary>
+    private sealed class SkippingClock : TimeProvider
+    {
+        private long _skipped;
+
+        public TimeSpan Skipped => TimeSpan.FromTicks(Interlocked.Read(ref _skipped));
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Interlocked.Add(ref _skipped, dueTime.Ticks);
+            return base.CreateTimer(callback, state, TimeSpan.FromMilliseconds(2), period);
+        }
+    }
 }
