@@ -184,13 +184,16 @@ public sealed class Lab
     }
 
     /// <summary>The installer of the appliance, for a machine to run it in: everything of it is in the cache, then.</summary>
-    internal async Task<InstallerBuild> AssembleAsync(InstallMachine machine)
+    /// <param name="machine">The machine.</param>
+    /// <param name="fileSystem">What the root is to be, if not what the appliance has.</param>
+    internal async Task<InstallerBuild> AssembleAsync(InstallMachine machine, string? fileSystem = null)
     {
         AppliancePlan plan = await PlanAsync();
+        DebianDisk disk = fileSystem is null ? plan.Disk.Value : plan.Disk.Value with { FileSystem = fileSystem };
         using var client = new ArchiveClient(new Pool(Paths.Pool), new ArchiveOptions());
         PlanArchives archives = await PlanArchives.OpenAsync(client, plan, Cancel);
         return await new InstallerAssembler(client, Paths)
-            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(plan.Disk.Value, machine), Cancel);
+            .AssembleAsync(archives.Release, plan.Architecture.Value, DefaultComponents.For(disk, machine), Cancel);
     }
 
     private async Task<string> InstallPlainAsync()

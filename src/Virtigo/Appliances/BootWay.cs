@@ -14,7 +14,7 @@ namespace Virtigo.Appliances;
 internal sealed class BootWay
 {
     private const string NoRoot = "its root file system is not ext4 on a partition of its first disk, and the host's kernel opens no volumes";
-    private const string NoKernel = "no kernel is found on it, on ext4 on a partition of its first disk";
+    private const string NoKernel = "no kernel is found on its first disk, on ext4, xfs or btrfs on a partition or a logical volume";
     private readonly Func<GuestConfig, GuestConfig> _start;
     private readonly InstalledKernel? _kernel;
 
@@ -53,12 +53,9 @@ internal sealed class BootWay
 
     /// <summary>Why a system cannot start that is installed on such a disk, in a clause; null when it can, as far as that shows before it is.</summary>
     /// <param name="hypervisor">Runs the system.</param>
-    /// <param name="disk">The disk. Beside volumes it has an ext4 file system for /boot.</param>
+    /// <param name="disk">The disk.</param>
     public static string? ObstacleOf(IHypervisor hypervisor, DebianDisk disk) =>
-        hypervisor.Capabilities.DiskBoot || (!disk.Lvm && disk.FileSystem == "ext4") ? null
-        : hypervisor is UmlHypervisor ? NoRoot
-        : disk.Lvm ? null
-        : NoKernel;
+        hypervisor is UmlHypervisor && !hypervisor.Capabilities.DiskBoot && (disk.Lvm || disk.FileSystem != "ext4") ? NoRoot : null;
 
     /// <summary>Puts what a machine starts by, beside its disks, into a folder.</summary>
     /// <param name="machine">The machine's name.</param>
@@ -85,7 +82,7 @@ internal sealed class BootWay
 
     private static BootWay OfHosts(IHypervisor hypervisor, string name, string kernel, ImageFiles files)
     {
-        int partition = files.RootPartition ?? throw Refusal(hypervisor, name, NoRoot);
+        int partition = files is { RootPartition: { } found, RootSystem.GrubModule: "ext2" } ? found : throw Refusal(hypervisor, name, NoRoot);
         return new BootWay(machine => Plain(machine) with
         {
             Cpus = 1,
@@ -101,7 +98,8 @@ internal sealed class BootWay
         }
 
         // A boot loader that was put on it from outside carries its configuration with it.
-        string commandLine = boot.CommandLine ?? (files.RootUuid is { } root ? $"root=UUID={root} ro"
+        string commandLine = boot.CommandLine ?? (files.RootSystem?.Uuid is { } root
+            ? $"root=UUID={root} ro{(files.RootPath.Length > 0 ? " rootflags=subvol=" + files.RootPath : "")}"
             : throw Refusal(hypervisor, name, "no configuration of GRUB's on it says what its kernel is told, and its root file system cannot be read"));
         return new BootWay(Plain, new InstalledKernel(name, disk, boot.Initrd is not null, commandLine));
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Virtigo.Host;
+using Virtigo.Tests.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests.BootLoaders;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Virtigo.GuestTests.Hypervisors;
 using Virtigo.Hypervisors;
+using Virtigo.Tests.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests.BootLoaders;

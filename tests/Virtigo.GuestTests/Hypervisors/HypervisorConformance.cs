@@ -153,15 +153,7 @@ public abstract class HypervisorConformance(KernelFixture fixture)
         Require("networks");
         string[] macs = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
         string[] sockets = [.. macs.Select((_, i) => fixture.At($"{Hypervisor.Name}-n{i}/s"))];
-        await using NetworkSwitch network = NetworkSwitch.Start(new SwitchOptions
-        {
-            CheckSources = true,
-            Networks =
-            [
-                new SwitchNetwork("lan", new Ipv4Subnet(Ipv4Address.Of(10, 9, 0, 0), 24), null, 1400,
-                    [.. macs.Select((mac, i) => new SwitchPort($"m{i}", new MacAddress(Convert.ToUInt64(mac.Replace(":", "", StringComparison.Ordinal), 16)), Ipv4Address.Of(10, 9, 0, (byte)(10 + i)), null, sockets[i]))]),
-            ],
-        });
+        await using NetworkSwitch network = Switch(macs, sockets, checkSources: true);
         await using TinyGuest one = await StartAsync(await NetworkedAsync(0));
         await using TinyGuest two = await StartAsync(await NetworkedAsync(1));
         foreach ((TinyGuest guest, int i) in (IEnumerable<(TinyGuest, int)>)[(one, 0), (two, 1)])
@@ -180,6 +172,21 @@ public abstract class HypervisorConformance(KernelFixture fixture)
 
         async Task<GuestConfig> NetworkedAsync(int i) =>
             await ConfigAsync("net" + i) with { Nics = [new GuestNic(sockets[i], macs[i]) { Mtu = 1400 }] };
+    }
+
+    [Fact]
+    public async Task Two_cards_of_one_guest_reach_each_other_through_a_network_of_ours()
+    {
+        Require("networks");
+        string[] macs = ["52:54:00:00:00:0c", "52:54:00:00:00:0d"];
+        string[] sockets = [.. macs.Select((_, i) => fixture.At($"{Hypervisor.Name}-c{i}/s"))];
+        await using NetworkSwitch network = Switch(macs, sockets, checkSources: false);
+        await using TinyGuest guest = await StartAsync(await ConfigAsync("cards") with { Nics = [.. macs.Select((mac, i) => new GuestNic(sockets[i], mac))] });
+        string first = Devices.Nic, second = first[..^1] + '1';
+
+        // A question without a sender's address: one that asked itself would not answer.
+        string said = await guest.RunAsync($"ip link set {first} up; ip address add 10.9.0.11/24 dev {second}; ip link set {second} up; arping -D -c 20 -w 20 -I {first} 10.9.0.11");
+        Assert.Contains($"10.9.0.11 [{macs[1]}]", said, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -299,6 +306,16 @@ public abstract class HypervisorConformance(KernelFixture fixture)
         Assert.Empty(Directory.EnumerateFileSystemEntries(config.WorkDirectory));
         Assert.Empty(Sessions.Of(guest.ProcessId));
     }
+
+    private static NetworkSwitch Switch(string[] macs, string[] sockets, bool checkSources) => NetworkSwitch.Start(new SwitchOptions
+    {
+        CheckSources = checkSources,
+        Networks =
+        [
+            new SwitchNetwork("lan", new Ipv4Subnet(Ipv4Address.Of(10, 9, 0, 0), 24), null, 1400,
+                [.. macs.Select((mac, i) => new SwitchPort($"m{i}", new MacAddress(Convert.ToUInt64(mac.Replace(":", "", StringComparison.Ordinal), 16)), Ipv4Address.Of(10, 9, 0, (byte)(10 + i)), null, sockets[i]))]),
+        ],
+    });
 
     private string Disk(string name, byte content)
     {

@@ -25,8 +25,10 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
     /// <param name="modules">Kernel modules, to be loaded in this order.</param>
     /// <param name="console">The device that is the console.</param>
     /// <param name="prepare">What else is to be done before the shell begins.</param>
+    /// <param name="programs">Further programs, which need nothing else.</param>
     public static async Task WriteInitrdAsync(
-        string path, byte[] busybox, IReadOnlyList<(string Name, byte[] Content)> modules, string console = "ttyS0", string prepare = "")
+        string path, byte[] busybox, IReadOnlyList<(string Name, byte[] Content)> modules, string console = "ttyS0", string prepare = "",
+        IReadOnlyList<(string Name, byte[] Content)>? programs = null)
     {
         string init = $"""
             #!/bin/busybox sh
@@ -45,6 +47,11 @@ internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
         await using FileStream file = File.Create(path);
         var cpio = new CpioWriter(file);
         await cpio.WriteFileAsync("bin/busybox", Program, busybox, Token);
+        foreach ((string name, byte[] content) in programs ?? [])
+        {
+            await cpio.WriteFileAsync("bin/" + name, Program, content, Token);
+        }
+
         foreach ((string name, byte[] content) in modules)
         {
             await cpio.WriteFileAsync("modules/" + name, Program, content, Token);

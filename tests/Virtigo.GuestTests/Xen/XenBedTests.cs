@@ -24,6 +24,9 @@ public sealed class XenBedTests(Lab lab)
         nameof(XenGuestTests.The_agents_channel_carries_bytes_both_ways),
         nameof(XenGuestTests.A_second_serial_port_is_another_and_the_agents_channel_a_third),
         nameof(XenGuestTests.Disks_are_written_and_read_and_one_that_cannot_be_written_is_not),
+        nameof(XenGuestTests.Two_cards_of_one_guest_reach_each_other_through_a_network_of_ours),
+        nameof(XenGuestTests.A_paused_guest_stands_still_and_goes_on),
+        nameof(XenGuestTests.A_reset_starts_the_guest_again),
         nameof(XenGuestTests.A_SysRq_command_is_taken_by_the_kernel),
         nameof(XenGuestTests.The_power_button_of_a_guest_whose_system_answers_it_is_a_clean_end),
         nameof(XenGuestTests.A_killed_guest_is_gone_and_takes_no_commands),
@@ -53,7 +56,7 @@ public sealed class XenBedTests(Lab lab)
 
     [Fact]
     [Trait(Tiers.Name, Tiers.Thorough)]
-    public async Task Guests_that_are_whole_PCs_boot_a_kernel_and_have_ports_disks_an_agent_SysRq_and_a_power_button()
+    public async Task Guests_that_are_whole_PCs_boot_a_kernel_and_have_ports_disks_cards_an_agent_SysRq_pause_and_reset()
     {
         await using XenBed bed = await XenBed.StartAsync(lab);
         IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. s_machine.SelectMany(test => (string[])["--filter-method", $"*.{nameof(XenHvmGuestTests)}.{test}"])]);

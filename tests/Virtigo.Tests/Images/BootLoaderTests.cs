@@ -151,31 +151,36 @@ public sealed class BootLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("xfs")]
-    [InlineData("btrfs")]
-    public async Task What_cannot_be_read_here_gets_a_boot_loader_all_the_same_and_is_said_not_to_be_checked(string kind)
+    [InlineData("xfs", false)]
+    [InlineData("xfs", true)]
+    [InlineData("btrfs", false)]
+    [InlineData("btrfs", true)]
+    public async Task Of_xfs_and_btrfs_the_chain_is_walked_to_the_kernel_and_a_lost_one_is_missed(string kind, bool grub)
     {
-        string disk = await _maker.DiskAsync("dos", 512, (2048, 700_000, "83", null));
-        string system = Path.Combine(_folder, "system");
-        await using (FileStream file = File.Create(system))
-        {
-            file.SetLength(700_000 * 512L);
-        }
-
-        await Tool.RunAsync("mkfs." + kind, ["-q", system], Token);
-        await BootImageMaker.PutAsync(disk, 2048 * 512, system);
+        string tree = _maker.Tree(grub);
+        string mkfs = $"mkfs.{kind} {(kind == "xfs" ? "-m uuid=" : "-U ")}{BootImageMaker.Uuid}";
+        var maker = new VolumeMaker(_folder);
+        string disk = await maker.DiskAsync(tree, mkfs);
         BootLoaderReport report = await BootLoader.InstallAsync(disk, null, Token);
         Assert.True(report.Boots);
-        Assert.Equal(BootVerdict.NotChecked, report.Chain[^1].Verdict);
-        Assert.Contains("in the core", Assert.Single(report.Done), StringComparison.Ordinal);
+        Assert.All(report.Chain, one => Assert.Equal(BootVerdict.Good, one.Verdict));
+        Assert.Equal("/boot/vmlinuz-6.12.0", Assert.Single(report.Chain, one => one.Link == "kernel").Text);
         Assert.Equal(kind, Assert.Single(report.Layout.Partitions).FileSystem);
-        var loader = BootDisk.Open(disk, null);
-        using (loader)
+        using (var loader = BootDisk.Open(disk, null))
         {
             GrubCore core = GrubCore.FromBios(BiosLoader.Read(loader.Whole)!.ReadCore(loader.Whole)!)!;
             Assert.Contains(kind, core.Modules);
             Assert.Contains(report.Layout.Partitions[0].Uuid!, core.Carried, StringComparison.Ordinal);
         }
+
+        foreach (string kernel in Directory.EnumerateFiles(Path.Combine(tree, "boot"), "vmlinuz-*"))
+        {
+            File.Delete(kernel);
+        }
+
+        await BootImageMaker.PutAsync(disk, VolumeMaker.Start, await maker.SystemAsync(tree, mkfs));
+        BootFinding missed = Assert.Single((await BootLoader.ExamineAsync(disk, null, Token)).Chain, one => one.Verdict == BootVerdict.Broken);
+        Assert.Equal("kernel", missed.Link);
     }
 
     public static TheoryData<string, string> Damages { get; } = new()

@@ -307,7 +307,7 @@ internal sealed class BootChain
     }
 
     private void NotRead(BootVolume volume, string link) => Add(link, BootVerdict.NotChecked,
-        $"{volume.Shown}: files are read here from ext2, ext3, ext4 and FAT, on partitions and on linear logical volumes");
+        $"{volume.Shown}: files are read here from ext2, ext3, ext4, xfs, btrfs and FAT, on partitions and on linear logical volumes");
 
     private void Add(string link, BootVerdict verdict, string text) => _found.Add(new BootFinding(_firmware, link, verdict, text));
 

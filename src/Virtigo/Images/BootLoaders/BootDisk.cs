@@ -127,8 +127,8 @@ internal sealed class BootDisk : IDisposable
         FileSystemProbe? system = FileSystemProbe.Look(range);
         IVolumeFiles? files = system?.GrubModule switch
         {
-            "ext2" when ExtVolume.TryOpen(range) is { } ext => new ExtFiles(ext),
             "fat" => FatVolume.TryOpen(range),
+            not null when FileVolume.TryOpen(range) is { } volume => new VolumeFiles(volume),
             _ => null,
         };
         return new BootVolume(device, partition, system, range, files);

@@ -11,7 +11,7 @@ internal sealed record BootTarget(BootVolume Boot, BootVolume Root, string? Fold
     public static BootTarget? Find(BootDisk disk)
     {
         BootVolume[] candidates = [.. disk.Volumes.Where(one => one != disk.Esp && one.System is { GrubModule: not null, Uuid: not null })];
-        BootVolume? root = candidates.FirstOrDefault(one => one.Files?.File("/etc/fstab") is not null)
+        BootVolume? root = candidates.FirstOrDefault(one => one.Files is { } files && CarriedConfig.Systems.Any(at => files.File(at + "/etc/fstab") is not null))
             ?? candidates.Where(one => one.Files is null).MaxBy(one => one.Range.Length);
         foreach (BootVolume one in candidates.Where(one => one.Files is not null))
         {

@@ -13,6 +13,9 @@ internal static class CarriedConfig
     private const string BeforeArguments = " ro $flags";
     private static readonly string[] s_kernelFolders = ["", "/boot", "/@/boot", "/@rootfs/boot"];
 
+    /// <summary>Where a system may be on a file system: subvolumes of btrfs are folders to GRUB.</summary>
+    public static IReadOnlyList<string> Systems { get; } = ["", "/@", "/@rootfs"];
+
     /// <summary>Where an image's own configuration is looked for.</summary>
     public static IReadOnlyList<string> Folders { get; } = ["/boot/grub", "/grub", "/boot/grub2", "/grub2", "/@/boot/grub", "/@rootfs/boot/grub"];
 

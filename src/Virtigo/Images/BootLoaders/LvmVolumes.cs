@@ -14,6 +14,9 @@ internal sealed record LogicalVolume(string Name, DiskContent? Content);
 /// </summary>
 internal static class LvmVolumes
 {
+    /// <summary>What GRUB's name of every logical volume begins with; the rest is that of its device below <c>/dev/mapper</c>.</summary>
+    public const string Prefix = "lvm/";
+
     private const int Sector = 512;
     private const int MostTextBytes = 1 << 20;
     private const int MostVolumes = 256;
@@ -35,7 +38,7 @@ internal static class LvmVolumes
         // Of several disks, this one alone is not enough.
         long? start = physical.Sections.Count == 1 ? physical.Sections.Values.First().Number("pe_start") : null;
         return [.. volumes.Sections.Take(MostVolumes).Select(volume => new LogicalVolume(
-            $"lvm/{Escape(group.Key)}-{Escape(volume.Key)}", start is { } first ? Linear(range, volume.Value, first * Sector, extent * Sector) : null))];
+            $"{Prefix}{Escape(group.Key)}-{Escape(volume.Key)}", start is { } first ? Linear(range, volume.Value, first * Sector, extent * Sector) : null))];
     }
 
     private static string Escape(string name) => name.Replace("-", "--", StringComparison.Ordinal);

@@ -21,22 +21,22 @@ internal interface IVolumeFiles
     IReadOnlyList<string> Names(string folder);
 }
 
-/// <summary>The files of an ext file system.</summary>
-internal sealed class ExtFiles(ExtVolume volume) : IVolumeFiles
+/// <summary>The files of a file system that can be read here.</summary>
+internal sealed class VolumeFiles(FileVolume volume) : IVolumeFiles
 {
     private const int MostLinks = 40;
 
     /// <inheritdoc/>
-    public VolumeFile? File(string path) => Resolve(path) is { IsFile: true } inode ? new ExtFile(volume, inode, path) : null;
+    public VolumeFile? File(string path) => Resolve(path) is { IsFile: true } inode ? new Content(volume, inode, path) : null;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Names(string folder) =>
         Resolve(folder) is { IsDirectory: true } inode ? [.. volume.Entries(inode).Select(entry => GuestName.Text(entry.Name))] : [];
 
-    private ExtInode? Resolve(string path)
+    private VolumeInode? Resolve(string path)
     {
         var todo = new Stack<string>(Words(path).Reverse());
-        var at = new List<ExtInode> { volume.Inode(ExtVolume.RootInode) };
+        var at = new List<VolumeInode> { volume.Inode(volume.Root) };
         int links = 0;
         while (todo.TryPop(out string? word))
         {
@@ -46,14 +46,11 @@ internal sealed class ExtFiles(ExtVolume volume) : IVolumeFiles
                 continue;
             }
 
-            byte[] name = Encoding.UTF8.GetBytes(word);
-            uint number = at[^1].IsDirectory ? volume.Entries(at[^1]).FirstOrDefault(entry => entry.Name.AsSpan().SequenceEqual(name)).Inode : 0;
-            if (number == 0)
+            if (volume.Named(at[^1], word) is not { } next)
             {
                 return null;
             }
 
-            ExtInode next = volume.Inode(number);
             if (!next.IsLink)
             {
                 at.Add(next);
@@ -82,7 +79,7 @@ internal sealed class ExtFiles(ExtVolume volume) : IVolumeFiles
 
     private static string[] Words(string path) => [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(word => word != ".")];
 
-    private sealed record ExtFile(ExtVolume Volume, ExtInode Inode, string At) : VolumeFile(At, Inode.Size)
+    private sealed record Content(FileVolume Volume, VolumeInode Inode, string At) : VolumeFile(At, Inode.Size)
     {
         public override byte[]? Read(int limit)
         {

@@ -49,8 +49,9 @@ internal static class BootFinder
             return null;
         }
 
-        // A path in it is that on the file system of /boot.
-        ImageEntry? At(string path) => AFile(files, path) ?? AFile(files, "/boot/" + path);
+        // A path in it is that on the file system of /boot, of which the root may be a subvolume.
+        ImageEntry? At(string path) => AFile(files, path.StartsWith(files.RootPath + '/', StringComparison.Ordinal) ? path[files.RootPath.Length..] : path)
+            ?? AFile(files, "/boot/" + path);
         string? arguments = entry.CommandLine.Length <= MostCommandLine && entry.CommandLine.All(c => c is >= ' ' and < '\u007f') ? entry.CommandLine : null;
         return At(entry.Kernel) is { } kernel ? new BootChoice(kernel, entry.Initrd is null ? null : At(entry.Initrd), arguments) : null;
     }

@@ -9,33 +9,25 @@ internal sealed partial class ExtVolume
     private const int Unwritten = 32768;
     private const int DirectBlocks = 12;
     private const int MostDepth = 5;
-    private const int MostLinkBytes = 4096;
     private const long MostDirectoryBytes = 1L << 30;
-    private const int Piece = 1 << 20;
-
-    /// <summary>A name in a directory.</summary>
-    /// <param name="Name">The name's bytes.</param>
-    /// <param name="Inode">The inode that it names.</param>
-    internal readonly record struct Entry(byte[] Name, uint Inode);
 
     private readonly record struct Run(long First, long Block, long Count);
 
-    /// <summary>The names in a directory, in the order of the disk, without <c>.</c> and <c>..</c>.</summary>
-    public List<Entry> Entries(ExtInode directory)
+    /// <inheritdoc/>
+    public override List<VolumeEntry> Entries(VolumeInode directory)
     {
         if (!directory.IsDirectory || directory.Size > MostDirectoryBytes)
         {
-            throw new DamagedDiskException($"inode {directory.Number} is no directory");
+            throw new DamagedDiskException($"inode {directory.Id.Number} is no directory");
         }
 
-        var found = new List<Entry>();
+        var found = new List<VolumeEntry>();
         byte[] block = new byte[BlockBytes];
-        long blocks = directory.Size / BlockBytes;
-        foreach (Run run in Runs(directory))
+        foreach (ContentRun run in Content(directory))
         {
-            for (long i = 0; i < run.Count && run.First + i < blocks; i++)
+            for (long i = 0; i < run.Length && run.At + i + BlockBytes <= directory.Size; i += BlockBytes)
             {
-                _disk.Read(Place(run.Block + i), block);
+                Disk.Read(run.Place + i, block);
                 AddEntries(block, found);
             }
         }
@@ -43,65 +35,35 @@ internal sealed partial class ExtVolume
         return found;
     }
 
-    /// <summary>What a symbolic link points to.</summary>
-    public byte[] Target(ExtInode link)
+    /// <inheritdoc/>
+    protected override IEnumerable<ContentRun> LinkRuns(VolumeInode link)
     {
-        if (!link.IsLink || link.Size > MostLinkBytes)
-        {
-            throw new DamagedDiskException($"inode {link.Number} is no symbolic link");
-        }
-
         // A short target lies where a long one has its map.
-        if (link.Size < link.Map.Length && (link.Flags & UsesExtents) == 0)
-        {
-            return link.Map[..(int)link.Size];
-        }
-
-        using var content = new MemoryStream();
-        Copy(link, content, CancellationToken.None);
-        return content.ToArray();
+        var inode = (ExtInode)link;
+        return inode.Size < inode.Map.Length && (inode.Flags & UsesExtents) == 0 ? [new ContentRun(0, inode.Size, 0, inode.Map)] : Runs(link);
     }
 
-    /// <summary>Writes a file's content, holes as zeros. The size was the guest's to set: bound it first.</summary>
-    public void Copy(ExtInode file, Stream target, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    protected override IEnumerable<ContentRun> Runs(VolumeInode inode)
     {
-        byte[] buffer = new byte[(int)Math.Min(Piece, Math.Max(1, file.Size))];
-        long at = 0;
-        foreach (Run run in Runs(file))
+        var of = (ExtInode)inode;
+        if ((of.Flags & (HoldsContent | Encrypted)) != 0)
         {
-            long start = Math.Min(file.Size, run.First * BlockBytes);
-            Fill(target, buffer, start - at, cancellationToken);
-            at = start;
-            long end = Math.Min(file.Size, checked((run.First + run.Count) * BlockBytes));
-            long place = Place(run.Block);
-            while (at < end)
+            throw new DamagedDiskException($"inode {inode.Id.Number} is encrypted, or holds its content itself, which is not read here");
+        }
+
+        foreach (Run run in (of.Flags & UsesExtents) != 0 ? Extents(of.Map, MostDepth) : Mapped(of))
+        {
+            if (run.Block <= 0 || run.Block > _blocks || run.Count > _blocks - run.Block)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                int count = (int)Math.Min(buffer.Length, end - at);
-                _disk.Read(place + at - start, buffer.AsSpan(0, count));
-                target.Write(buffer, 0, count);
-                at += count;
+                throw new DamagedDiskException($"the content of inode {inode.Id.Number} lies outside");
             }
-        }
 
-        Fill(target, buffer, file.Size - at, cancellationToken);
-    }
-
-    private static void Fill(Stream target, byte[] buffer, long count, CancellationToken cancellationToken)
-    {
-        if (count > 0)
-        {
-            Array.Clear(buffer);
-        }
-
-        for (; count > 0; count -= Math.Min(buffer.Length, count))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            target.Write(buffer, 0, (int)Math.Min(buffer.Length, count));
+            yield return new ContentRun(run.First * BlockBytes, run.Count * BlockBytes, Place(run.Block));
         }
     }
 
-    private static void AddEntries(ReadOnlySpan<byte> block, List<Entry> found)
+    private static void AddEntries(ReadOnlySpan<byte> block, List<VolumeEntry> found)
     {
         for (int at = 0; at + 8 <= block.Length;)
         {
@@ -113,32 +75,12 @@ internal sealed partial class ExtVolume
                 throw new DamagedDiskException("a directory's entries overlap");
             }
 
-            ReadOnlySpan<byte> name = block.Slice(at + 8, nameLength);
-            if (Number(block, at) is not 0 and var inode && !name.IsEmpty && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+            if (Number(block, at) is not 0 and var inode)
             {
-                found.Add(new Entry(name.ToArray(), inode));
+                Add(found, block.Slice(at + 8, nameLength), new InodeId(0, inode));
             }
 
             at += length;
-        }
-    }
-
-    /// <summary>Where content is stored, in ascending order: what is not named reads as zeros.</summary>
-    private IEnumerable<Run> Runs(ExtInode inode)
-    {
-        if ((inode.Flags & (HoldsContent | Encrypted)) != 0)
-        {
-            throw new DamagedDiskException($"inode {inode.Number} is encrypted, or holds its content itself, which is not read here");
-        }
-
-        IEnumerable<Run> runs = (inode.Flags & UsesExtents) != 0 ? Extents(inode.Map, MostDepth) : Mapped(inode);
-        long next = 0;
-        foreach (Run run in runs)
-        {
-            next = run.First >= next && run.Block > 0 && run.Block <= _blocks && run.Count <= _blocks - run.Block
-                ? run.First + run.Count
-                : throw new DamagedDiskException($"the content of inode {inode.Number} lies outside, or twice at one place");
-            yield return run;
         }
     }
 
@@ -165,7 +107,7 @@ internal sealed partial class ExtVolume
             }
 
             byte[] below = new byte[BlockBytes];
-            _disk.Read(Place(((long)Short(node, at + 8) << 32) | Number(node, at + 4)), below);
+            Disk.Read(Place(((long)Short(node, at + 8) << 32) | Number(node, at + 4)), below);
             foreach (Run run in Extents(below, depth - 1))
             {
                 yield return run;
@@ -204,7 +146,7 @@ internal sealed partial class ExtVolume
         }
 
         byte[] table = new byte[BlockBytes];
-        _disk.Read(Place(block), table);
+        Disk.Read(Place(block), table);
         for (int i = 0; i < BlockBytes / 4; i++)
         {
             foreach (Run run in Mapped(Number(table, 4 * i), depth - 1, first + (i * Reach(depth - 1)), blocks))

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Virtigo.Images;
 
 /// <summary>An inode of an ext file system.</summary>
-/// <param name="Number">Its number.</param>
+/// <param name="Id">What names it.</param>
 /// <param name="Mode">Type and permissions, as <c>st_mode</c> has them.</param>
 /// <param name="User">The owner's number.</param>
 /// <param name="Group">The group's number.</param>
@@ -11,26 +11,14 @@ namespace Virtigo.Images;
 /// <param name="Modified">When the content was last changed, in seconds since 1970.</param>
 /// <param name="Flags">How the content is stored.</param>
 /// <param name="Map">Where it is stored: 60 bytes.</param>
-internal sealed record ExtInode(uint Number, ushort Mode, uint User, uint Group, long Size, long Modified, uint Flags, byte[] Map)
-{
-    private const int TypeMask = 0xF000;
-
-    public bool IsDirectory => (Mode & TypeMask) == 0x4000;
-
-    public bool IsFile => (Mode & TypeMask) == 0x8000;
-
-    public bool IsLink => (Mode & TypeMask) == 0xA000;
-}
+internal sealed record ExtInode(InodeId Id, ushort Mode, uint User, uint Group, long Size, long Modified, uint Flags, byte[] Map)
+    : VolumeInode(Id, Mode, User, Group, Size, Modified);
 
 /// <summary>
-/// Reads ext2, ext3 and ext4: inodes, directories and content. Written from the kernel's description of the format
-/// (Documentation/filesystems/ext4); it changes nothing, and everything on the disk is taken for a stranger's word.
-/// A journal that was not played back is not either: images are sealed after a clean power-off.
+/// Reads ext2, ext3 and ext4. Written from the kernel's description of the format (Documentation/filesystems/ext4).
 /// </summary>
-internal sealed partial class ExtVolume
+internal sealed partial class ExtVolume : FileVolume
 {
-    public const uint RootInode = 2;
-
     private const int SuperblockAt = 1024;
     private const int SuperblockBytes = 1024;
     private const ushort Magic = 0xEF53;
@@ -39,7 +27,6 @@ internal sealed partial class ExtVolume
     private const uint MetaGroups = 0x10;
     private const uint WideBlocks = 0x80;
     private const int OldInodeBytes = 128;
-    private readonly DiskRange _disk;
     private readonly long _blocks;
     private readonly uint _inodes;
     private readonly uint _inodesPerGroup;
@@ -48,8 +35,8 @@ internal sealed partial class ExtVolume
     private readonly long _descriptorsAt;
 
     private ExtVolume(DiskRange disk, ReadOnlySpan<byte> super)
+        : base(disk)
     {
-        _disk = disk;
         uint incompatible = Number(super, 96);
         BlockBytes = 1024 << (int)Number(super, 24);
         bool wide = (incompatible & WideBlocks) != 0;
@@ -62,15 +49,16 @@ internal sealed partial class ExtVolume
         Id = new Guid(super.Slice(104, 16), bigEndian: true);
     }
 
-    /// <summary>The UUID, as <c>fstab</c> names the file system.</summary>
-    public Guid Id { get; }
+    /// <inheritdoc/>
+    public override Guid Id { get; }
 
-    /// <summary>The size of a block in bytes.</summary>
-    public int BlockBytes { get; }
+    /// <inheritdoc/>
+    public override InodeId Root { get; } = new(0, 2);
 
-    /// <summary>Opens the file system on a part of a disk.</summary>
-    /// <returns>Null when there is none that can be read.</returns>
-    public static ExtVolume? TryOpen(DiskRange disk)
+    private int BlockBytes { get; }
+
+    /// <summary>Opens an ext file system; null when it is none, or has something that cannot be read here.</summary>
+    public static new ExtVolume? TryOpen(DiskRange disk)
     {
         byte[] super = new byte[SuperblockBytes];
         if (!disk.Has(SuperblockAt, SuperblockBytes))
@@ -89,33 +77,32 @@ internal sealed partial class ExtVolume
             ? volume : null;
     }
 
-    /// <summary>Reads an inode.</summary>
-    /// <exception cref="DamagedDiskException">There is no such inode.</exception>
-    public ExtInode Inode(uint number)
+    /// <inheritdoc/>
+    public override ExtInode Inode(InodeId id)
     {
-        if (number == 0 || number > _inodes)
+        if (id.Number == 0 || id.Number > _inodes)
         {
-            throw new DamagedDiskException($"there is no inode {number}");
+            throw new DamagedDiskException($"there is no inode {id.Number}");
         }
 
-        (uint group, uint index) = Math.DivRem(number - 1, _inodesPerGroup);
+        (uint group, uint index) = Math.DivRem((uint)id.Number - 1, _inodesPerGroup);
         Span<byte> descriptor = stackalloc byte[64];
         descriptor.Clear();
-        _disk.Read(_descriptorsAt + ((long)group * _descriptorBytes), descriptor[..Math.Min(64, _descriptorBytes)]);
+        Disk.Read(_descriptorsAt + ((long)group * _descriptorBytes), descriptor[..Math.Min(64, _descriptorBytes)]);
         long table = Number(descriptor, 8) | ((long)Number(descriptor, 40) << 32);
         Span<byte> bytes = stackalloc byte[160];
         bytes.Clear();
-        _disk.Read(At(table, index, _inodeBytes), bytes[..Math.Min(160, _inodeBytes)]);
+        Disk.Read(At(table, index, _inodeBytes), bytes[..Math.Min(160, _inodeBytes)]);
         long size = Number(bytes, 4) | ((long)Number(bytes, 108) << 32);
         if (size < 0)
         {
-            throw new DamagedDiskException($"inode {number} has a negative size");
+            throw new DamagedDiskException($"inode {id.Number} has a negative size");
         }
 
         // Two bits of the extra field carry the time beyond 2038.
         bool extra = _inodeBytes > OldInodeBytes && Short(bytes, 128) >= 140 - OldInodeBytes;
         long modified = (int)Number(bytes, 16) + (extra ? (long)(Number(bytes, 136) & 3) << 32 : 0);
-        return new ExtInode(number, Short(bytes, 0), Short(bytes, 2) | ((uint)Short(bytes, 120) << 16),
+        return new ExtInode(id, Short(bytes, 0), Short(bytes, 2) | ((uint)Short(bytes, 120) << 16),
             Short(bytes, 24) | ((uint)Short(bytes, 122) << 16), size, modified, Number(bytes, 32), bytes.Slice(40, 60).ToArray());
     }
 

@@ -20,7 +20,7 @@ internal enum ImageEntryKind
 /// <param name="Target">What a link points to; null for all else.</param>
 internal sealed record ImageEntry(string Path, ImageEntryKind Kind, int Mode, uint User, uint Group, long Size, long Modified, string? Target)
 {
-    internal ExtVolume Volume { get; init; } = null!;
+    internal FileVolume Volume { get; init; } = null!;
 
-    internal ExtInode Inode { get; init; } = null!;
+    internal VolumeInode Inode { get; init; } = null!;
 }

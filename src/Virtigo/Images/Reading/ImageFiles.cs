@@ -4,8 +4,8 @@ namespace Virtigo.Images;
 
 /// <summary>
 /// The files on an image's disk, read as an ordinary user straight from the disk: nothing is mounted, started or copied first.
-/// ext2, ext3 and ext4 on plain partitions can be read, put together as the image's own <c>fstab</c> says. All names, sizes and contents are
-/// a guest's words. Not safe for concurrent use.
+/// ext2, ext3, ext4, xfs and btrfs can be read, on partitions and on linear logical volumes, put together as the image's own <c>fstab</c> says. All names,
+/// sizes and contents are a guest's words. Not safe for concurrent use.
 /// </summary>
 internal sealed partial class ImageFiles : IDisposable
 {
@@ -15,43 +15,42 @@ internal sealed partial class ImageFiles : IDisposable
     private const int MostTableBytes = 64 << 10;
     private readonly string _path;
     private readonly DiskContent _disk;
-    private readonly IReadOnlyList<ExtVolume> _volumes;
-    private readonly Dictionary<string, ExtVolume> _mounted = new(StringComparer.Ordinal);
-    private readonly ExtVolume? _root;
+    private readonly IReadOnlyList<Place> _places;
+    private readonly Dictionary<string, Top> _mounted = new(StringComparer.Ordinal);
+    private readonly Top? _root;
 
     private ImageFiles(string path, DiskContent disk)
     {
         (_path, _disk) = (path, disk);
-        var whole = new DiskRange(disk, 0, disk.Length);
-        IReadOnlyList<Partition> partitions = PartitionTable.Read(whole);
-        (Partition Partition, ExtVolume Volume)[] read =
-        [
-            .. partitions.Select(one => (one, ExtVolume.TryOpen(new DiskRange(disk, one.Start, one.Length)))).Where(one => one.Item2 is not null)
-                .Select(one => (one.one, one.Item2!)),
-        ];
-        _volumes = [.. read.Select(one => one.Volume)];
-        _root = _volumes.FirstOrDefault(HasRoot);
-        if (_root is not null)
+        Place[] all = [.. PartitionTable.Read(new DiskRange(disk, 0, disk.Length)).SelectMany(partition => PlacesOn(partition, disk))];
+        _places = [.. all.Where(place => place.Volume is not null)];
+        Unread = all.Length - _places.Count;
+        foreach (Place place in _places)
         {
-            Partition root = read.First(one => one.Volume == _root).Partition;
-            (RootPartition, RootUuid) = (root.Number, FileSystemProbe.Look(new DiskRange(disk, root.Start, root.Length))?.Uuid);
-            Mount(_root);
+            if (place.Volume!.Roots.FirstOrDefault(root => IsRoot(place.Volume, root)) is { Path: { } at } root)
+            {
+                _root = new Top(place.Volume, root.Inode);
+                (RootPartition, RootPath, RootSystem) = (place.Partition, at, FileSystemProbe.Look(place.Range));
+                Mount(_root);
+                break;
+            }
         }
-
-        Unread = partitions.Count - _volumes.Count;
     }
 
-    /// <summary>How many partitions hold nothing that can be read here: swap, boot loaders, other file systems.</summary>
+    /// <summary>How many partitions and logical volumes hold nothing that can be read here: swap, boot loaders, other file systems.</summary>
     public int Unread { get; }
 
     /// <summary>Whether the root file system can be read. When not, the volumes are seen one by one with <see cref="Find"/>.</summary>
     public bool HasRootVolume => _root is not null;
 
-    /// <summary>The number of the partition with the root file system; 0 when that fills the disk, null when it cannot be read.</summary>
+    /// <summary>The number of the partition with the root file system; 0 when that fills the disk, null when it is on none, or cannot be read.</summary>
     public int? RootPartition { get; }
 
-    /// <summary>The UUID of the root file system; null when that cannot be read.</summary>
-    public string? RootUuid { get; }
+    /// <summary>The subvolume that is the root file system, as a path on its file system; empty when that is the root itself.</summary>
+    public string RootPath { get; } = "";
+
+    /// <summary>The root file system; null when it cannot be read.</summary>
+    public FileSystemProbe? RootSystem { get; }
 
     /// <summary>Opens the files of a disk.</summary>
     /// <param name="path">The disk: raw, or qcow2 that is self-contained. It must not change.</param>
@@ -79,15 +78,16 @@ internal sealed partial class ImageFiles : IDisposable
     {
         if (_root is null)
         {
-            throw new VirtigoException(FailureKind.Usage, $"No root file system that can be read is on {_path}: files are read from ext2, ext3 and ext4 "
-                + "on plain partitions, not from LVM, encrypted disks or other file systems.", "Look into a running copy instead: virtigo run");
+            throw new VirtigoException(FailureKind.Usage, $"No root file system that can be read is on {_path}: files are read from ext2, ext3, ext4, xfs and btrfs "
+                + "on partitions and linear logical volumes, not from encrypted disks or other file systems.", "Look into a running copy instead: virtigo run");
         }
     }
 
     /// <summary>What a path names, symbolic links followed within the image; null when there is nothing.</summary>
     /// <param name="path">A path from the root. Without a root file system, every volume is looked at as if it were one.</param>
     public ImageEntry? Find(string path) => Guarded(_path, () =>
-        (_root is { } root ? [root] : _volumes).Select(volume => Resolve(volume, path)).FirstOrDefault(entry => entry is not null));
+        (_root is { } root ? [root] : _places.Select(place => new Top(place.Volume!, place.Volume!.Root))).Select(top => Resolve(top, path))
+            .FirstOrDefault(entry => entry is not null));
 
     /// <summary>The names in a directory, in the order of their characters.</summary>
     public IReadOnlyList<ImageEntry> List(ImageEntry directory) => Guarded(_path, () => Below(directory));
@@ -103,7 +103,7 @@ internal sealed partial class ImageFiles : IDisposable
         }
 
         var open = new Stack<(ImageEntry Entry, int Depth)>();
-        var seen = new HashSet<(ExtVolume, uint)>();
+        var seen = new HashSet<(FileVolume, InodeId)>();
         int count = 0;
         open.Push((top, 0));
         while (open.TryPop(out (ImageEntry Entry, int Depth) next))
@@ -119,7 +119,7 @@ internal sealed partial class ImageFiles : IDisposable
             }
 
             // A directory that is named twice, or within itself, is no tree.
-            if (!seen.Add((next.Entry.Volume, next.Entry.Inode.Number)) || next.Depth > MostDepth)
+            if (!seen.Add((next.Entry.Volume, next.Entry.Inode.Id)) || next.Depth > MostDepth)
             {
                 throw Damaged($"the directory {Shown(next.Entry.Path)} is named twice, or too deep");
             }
@@ -183,17 +183,20 @@ internal sealed partial class ImageFiles : IDisposable
         }
     }
 
-    private static bool HasRoot(ExtVolume volume) =>
-        Named(volume, volume.Inode(ExtVolume.RootInode), "etc") is { IsDirectory: true } etc && Named(volume, etc, "fstab") is not null;
-
-    private static ExtInode? Named(ExtVolume volume, ExtInode directory, string name)
+    private static IEnumerable<Place> PlacesOn(Partition partition, DiskContent disk)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(name);
-        ExtVolume.Entry found = volume.Entries(directory).FirstOrDefault(entry => entry.Name.AsSpan().SequenceEqual(bytes));
-        return found.Inode == 0 ? null : volume.Inode(found.Inode);
+        var range = new DiskRange(disk, partition.Start, partition.Length);
+        LogicalVolume[] logical = LvmVolumes.IsPhysicalVolume(range) ? [.. LvmVolumes.Read(range)] : [];
+        return logical.Length == 0 ? [new Place(FileVolume.TryOpen(range), range, partition.Number, null)]
+            : logical.Select(one => one.Content is { } content && new DiskRange(content, 0, content.Length) is var part
+                ? new Place(FileVolume.TryOpen(part), part, null, "/dev/mapper/" + one.Name[LvmVolumes.Prefix.Length..])
+                : new Place(null, range, null, null));
     }
 
-    private static ImageEntry Make(string path, ExtVolume volume, ExtInode inode) => new(
+    private static bool IsRoot(FileVolume volume, VolumeRoot root) =>
+        volume.Named(volume.Inode(root.Inode), "etc") is { IsDirectory: true } etc && volume.Named(etc, "fstab") is not null;
+
+    private static ImageEntry Make(string path, FileVolume volume, VolumeInode inode) => new(
         path,
         inode.IsFile ? ImageEntryKind.File : inode.IsDirectory ? ImageEntryKind.Directory : inode.IsLink ? ImageEntryKind.Link : ImageEntryKind.Special,
         inode.Mode & 0xFFF, inode.User, inode.Group, inode.Size, inode.Modified,
@@ -206,11 +209,11 @@ internal sealed partial class ImageFiles : IDisposable
     {
         string prefix = directory.Path == "/" ? "/" : directory.Path + "/";
         var found = new List<ImageEntry>();
-        foreach (ExtVolume.Entry entry in directory.Volume.Entries(directory.Inode))
+        foreach (VolumeEntry entry in directory.Volume.Entries(directory.Inode))
         {
             string path = prefix + GuestName.Text(entry.Name);
-            found.Add(_mounted.TryGetValue(path, out ExtVolume? other) && _root is not null
-                ? Make(path, other, other.Inode(ExtVolume.RootInode))
+            found.Add(_mounted.TryGetValue(path, out Top? other)
+                ? Make(path, other.Volume, other.Volume.Inode(other.Inode))
                 : Make(path, directory.Volume, directory.Volume.Inode(entry.Inode)));
         }
 
@@ -218,25 +221,41 @@ internal sealed partial class ImageFiles : IDisposable
         return found;
     }
 
-    private void Mount(ExtVolume root)
+    private void Mount(Top root)
     {
         string table = Resolve(root, "/etc/fstab") is { } file && Read(file, MostTableBytes) is { } bytes ? Encoding.UTF8.GetString(bytes) : "";
         foreach (string line in table.Split('\n'))
         {
             string[] words = line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-            if (words.Length > 2 && words[1].Length > 1 && words[1][0] == '/' && words[0].StartsWith("UUID=", StringComparison.Ordinal)
-                && Guid.TryParse(words[0].AsSpan(5).Trim('"'), out Guid id) && _volumes.FirstOrDefault(volume => volume.Id == id) is { } volume
-                && volume != root)
+            if (words.Length > 3 && words[1].Length > 1 && words[1][0] == '/' && _places.FirstOrDefault(place => IsNamed(place, words[0])) is { Volume: { } volume })
             {
-                _mounted[words[1].TrimEnd('/')] = volume;
+                string subvolume = words[3].Split(',').FirstOrDefault(option => option.StartsWith("subvol=", StringComparison.Ordinal)) is { } option ? option["subvol=".Length..] : "";
+                if (Subvolume(volume, subvolume) is { } top && top != root)
+                {
+                    _mounted[words[1].TrimEnd('/')] = top;
+                }
             }
         }
     }
 
-    private ImageEntry? Resolve(ExtVolume volume, string path)
+    private static bool IsNamed(Place place, string source) =>
+        source.StartsWith("UUID=", StringComparison.Ordinal) ? Guid.TryParse(source.AsSpan(5).Trim('"'), out Guid id) && place.Volume!.Id == id : place.Mapped == source;
+
+    private static Top? Subvolume(FileVolume volume, string path)
+    {
+        VolumeInode? at = volume.Inode(volume.Root);
+        foreach (string word in Words(path))
+        {
+            at = at is null ? null : volume.Named(at, word);
+        }
+
+        return at is { IsDirectory: true } ? new Top(volume, at.Id) : null;
+    }
+
+    private ImageEntry? Resolve(Top top, string path)
     {
         var todo = new Stack<string>(Words(path).Reverse());
-        var at = new List<ImageEntry> { Make("/", volume, volume.Inode(ExtVolume.RootInode)) };
+        var at = new List<ImageEntry> { Make("/", top.Volume, top.Volume.Inode(top.Inode)) };
         int links = 0;
         while (todo.TryPop(out string? word))
         {
@@ -279,4 +298,14 @@ internal sealed partial class ImageFiles : IDisposable
     private static string NameOf(ImageEntry entry) => entry.Path[(entry.Path.LastIndexOf('/') + 1)..];
 
     private static string[] Words(string path) => [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(word => word != ".")];
+
+    /// <summary>A partition or a logical volume.</summary>
+    /// <param name="Volume">The file system on it; null when none can be read.</param>
+    /// <param name="Range">Its bytes.</param>
+    /// <param name="Partition">The partition's number; null for a logical volume.</param>
+    /// <param name="Mapped">The logical volume's device, as <c>fstab</c> names it; null for a partition.</param>
+    private sealed record Place(FileVolume? Volume, DiskRange Range, int? Partition, string? Mapped);
+
+    /// <summary>A directory that is the top of a part of the tree.</summary>
+    private sealed record Top(FileVolume Volume, InodeId Inode);
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 
-namespace Virtigo.GuestTests.BootLoaders;
+namespace Virtigo.Tests.Images;
 
 /// <summary>Writes a physical volume of LVM2 with one linear logical volume, which <c>lvm</c> itself makes on block devices only.</summary>
 internal static class PhysicalVolume
