@@ -59,19 +59,19 @@ public sealed class Lab
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>Waits for a place for one guest: cores are what is scarce. A test that keeps it for half an hour is cancelled, unless it is a thorough one.</summary>
-    public Task<IDisposable> PlaceAsync() => PlacesAsync(1, IsThorough ? s_longPatience : s_placePatience);
+    /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
+    /// <param name="isLong">Whether a system is installed. Else a test that keeps its places for half an hour is cancelled, unless it is a thorough one.</param>
+    public Task<IDisposable> PlaceAsync(bool isLong = false) => PlacesAsync(1, isLong);
 
-    /// <summary>Waits for a place for what installs a system, or has other guests in it.</summary>
-    public Task<IDisposable> LongPlaceAsync() => PlacesAsync(1, s_longPatience);
-
-    /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
-    public Task<IDisposable> AllPlacesAsync() => PlacesAsync(_places.Count, IsThorough ? s_longPatience : s_placePatience);
+    /// <summary>Waits for every place: what boots several machines at once, or has guests in a guest, would else be too slow for its limits beside an install.</summary>
+    /// <param name="isLong">As for one place.</param>
+    public Task<IDisposable> AllPlacesAsync(bool isLong = false) => PlacesAsync(_places.Count, isLong);
 
     private static bool IsThorough =>
         TestContext.Current.Test is { } test && test.Traits.TryGetValue(Tiers.Name, out IReadOnlyCollection<string>? tiers) && tiers.Contains(Tiers.Thorough);
 
-    private async Task<IDisposable> PlacesAsync(int count, TimeSpan patience) => new WatchedPlaces(await _places.TakeAsync(count, Cancel), patience);
+    private async Task<IDisposable> PlacesAsync(int count, bool isLong) =>
+        new WatchedPlaces(await _places.TakeAsync(count, Cancel), isLong || IsThorough ? s_longPatience : s_placePatience);
 
     public async Task<AppliancePlan> PlanAsync()
     {
@@ -177,7 +177,7 @@ public sealed class Lab
 
     private async Task<StoredImage> BuildGoldenAsync()
     {
-        using IDisposable place = await LongPlaceAsync();
+        using IDisposable place = await PlaceAsync(isLong: true);
         CommandResult result = await RunAsync("build", Example);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
         return new ImageStore(Paths).Find("web");
@@ -207,7 +207,7 @@ public sealed class Lab
         string complete = Path.Combine(folder, "complete");
         if (!File.Exists(complete))
         {
-            using IDisposable place = await LongPlaceAsync();
+            using IDisposable place = await PlaceAsync(isLong: true);
             await PlainInstall.RunAsync(Paths, plan, folder, null, Cancel);
             await File.WriteAllTextAsync(complete, "", Cancel);
         }

@@ -13,6 +13,7 @@ namespace Virtigo.GuestTests.Hypervisors;
 public sealed class WrittenVolumeTests(Lab lab, KernelFixture fixture)
 {
     private const int Names = 3000;
+    private const string Uuid = "11111111-2222-3333-4444-555555555555";
     private const string LongTarget = "a/target/that/is/longer/than/what/an/inode/holds/";
 
     /// <summary>What busybox has no word for: makes a subvolume.</summary>
@@ -36,13 +37,13 @@ public sealed class WrittenVolumeTests(Lab lab, KernelFixture fixture)
 
     [Fact]
     public async Task Btrfs_with_subvolumes_and_files_that_are_compressed_in_each_way() => await ReadAsync(
-        "btrfs", ["-q"],
-        """
+        "btrfs", ["-q", "-U", Uuid],
+        $"""
         subvolume /m @rootfs
         subvolume /m @home
         echo mine >/m/@home/of-the-user
         mkdir -p /m/@rootfs/etc /m/@rootfs/home
-        echo "UUID=$(blkid /dev/vda | sed 's/.* UUID="\([^"]*\)".*/\1/') /home btrfs defaults,subvol=@home 0 0" >/m/@rootfs/etc/fstab
+        echo UUID={Uuid} /home btrfs defaults,subvol=@home 0 0 >/m/@rootfs/etc/fstab
         mount -t btrfs -o subvol=@home /dev/vda /m/@rootfs/home
         """,
         """
@@ -65,7 +66,7 @@ public sealed class WrittenVolumeTests(Lab lab, KernelFixture fixture)
 
         await Tool.RunAsync("mkfs." + kind, [.. options, disk], Token);
         await using TinyGuest guest = await StartAsync(kind, disk);
-        await RunAsync(guest, $"mkdir /m; mount -t {kind} /dev/vda /m && echo mounted; {before}", "mounted");
+        await RunAsync(guest, $"mkdir /m; mount -t {kind} /dev/vda /m\n{before}\ngrep -q ' /m ' /proc/mounts && echo mounted", "mounted");
         await RunAsync(guest, $$"""
             cd {{root}}
             mkdir -p etc many/deeper/still

@@ -82,7 +82,7 @@ public sealed class XenBed : IAsyncDisposable
         StoredImage golden = await lab.Golden;
         StoredImage image = await BuildAsync(lab);
         AcceleratorReport accelerator = await new QemuHypervisor(lab.Paths).ProbeAsync((await lab.Installer).KernelPath, Cancel);
-        IDisposable place = await lab.LongPlaceAsync();
+        IDisposable place = await lab.AllPlacesAsync(isLong: true);
         SocketFolder? sockets = null;
         WorkFolder? work = null;
         Machine? dom0 = null;
@@ -195,7 +195,7 @@ public sealed class XenBed : IAsyncDisposable
 
     private static async Task<StoredImage> BuildAsync(Lab lab)
     {
-        using IDisposable place = await lab.LongPlaceAsync();
+        using IDisposable place = await lab.PlaceAsync(isLong: true);
         DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-xen");
         try
         {

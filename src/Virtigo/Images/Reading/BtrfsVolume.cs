@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Numerics;
@@ -398,25 +399,42 @@ internal sealed class BtrfsVolume : FileVolume
         byte[] expanded = new byte[length];
         try
         {
-            if (compression == 2)
+            switch (compression)
             {
-                BtrfsLzo.Expand(packed, _sectorBytes, expanded);
-                return expanded;
+                case 1:
+                    using (var zlib = new ZLibStream(new MemoryStream(packed), CompressionMode.Decompress))
+                    {
+                        zlib.ReadAtLeast(expanded, expanded.Length, throwOnEndOfStream: false);
+                    }
+
+                    break;
+                case 2:
+                    BtrfsLzo.Expand(packed, _sectorBytes, expanded);
+                    break;
+                case 3:
+                    ExpandZstd(packed, expanded);
+                    break;
+                default:
+                    throw new DamagedDiskException($"a file is compressed in a way that is not known here: {compression}");
             }
 
-            using var source = new MemoryStream(packed);
-            using Stream plain = compression switch
-            {
-                1 => new ZLibStream(source, CompressionMode.Decompress),
-                3 => new ZstdSharp.DecompressionStream(source),
-                _ => throw new DamagedDiskException($"a file is compressed in a way that is not known here: {compression}"),
-            };
-            plain.ReadAtLeast(expanded, expanded.Length, throwOnEndOfStream: false);
             return expanded;
         }
-        catch (Exception error) when (error is InvalidDataException or ZstdSharp.ZstdException or EndOfStreamException)
+        catch (Exception error) when (error is InvalidDataException or ZstdSharp.ZstdException)
         {
             throw new DamagedDiskException($"a compressed file cannot be expanded: {error.Message}");
+        }
+    }
+
+    private static void ExpandZstd(ReadOnlySpan<byte> packed, Span<byte> target)
+    {
+        using var frame = new ZstdSharp.Decompressor();
+        OperationStatus status = frame.UnwrapStream(packed, target, out int read, out int written);
+
+        // After the frame the last sector is filled up with zeros, which begin no other.
+        if (status != OperationStatus.Done && written < target.Length && packed[read..].ContainsAnyExcept((byte)0))
+        {
+            throw new InvalidDataException("it is no whole frame");
         }
     }
 

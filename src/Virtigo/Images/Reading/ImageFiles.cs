@@ -13,6 +13,7 @@ internal sealed partial class ImageFiles : IDisposable
     private const int MostDepth = 256;
     private const int MostEntries = 10_000_000;
     private const int MostTableBytes = 64 << 10;
+    private const string SubvolumeOption = "subvol=";
     private readonly string _path;
     private readonly DiskContent _disk;
     private readonly IReadOnlyList<Place> _places;
@@ -227,10 +228,10 @@ internal sealed partial class ImageFiles : IDisposable
         foreach (string line in table.Split('\n'))
         {
             string[] words = line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-            if (words.Length > 3 && words[1].Length > 1 && words[1][0] == '/' && _places.FirstOrDefault(place => IsNamed(place, words[0])) is { Volume: { } volume })
+            if (words.Length > 2 && words[1].Length > 1 && words[1][0] == '/' && _places.FirstOrDefault(place => IsNamed(place, words[0])) is { Volume: { } volume })
             {
-                string subvolume = words[3].Split(',').FirstOrDefault(option => option.StartsWith("subvol=", StringComparison.Ordinal)) is { } option ? option["subvol=".Length..] : "";
-                if (Subvolume(volume, subvolume) is { } top && top != root)
+                string? option = words.ElementAtOrDefault(3)?.Split(',').FirstOrDefault(one => one.StartsWith(SubvolumeOption, StringComparison.Ordinal));
+                if (Subvolume(volume, option?[SubvolumeOption.Length..] ?? "") is { } top && top != root)
                 {
                     _mounted[words[1].TrimEnd('/')] = top;
                 }
