@@ -54,6 +54,7 @@ public sealed class DiskLayoutTests(Lab lab) : IDisposable
         StoredImage image = new ImageStore(lab.Paths).Find("disks");
         Assert.Equal("uefi", image.Manifest.Firmware);
         Assert.Equal(["data", "spare"], image.Manifest.FurtherDisks.Select(disk => disk.Name));
+        await IsReadFromOutsideAsync(image);
         string file = Path.Combine(_folder.FullName, "machines.yml");
         await File.WriteAllTextAsync(file, "machines: {disks: {appliance: disks.yml}}\n", Cancel);
         using IDisposable places = await lab.AllPlacesAsync();
@@ -67,6 +68,19 @@ public sealed class DiskLayoutTests(Lab lab) : IDisposable
         await using VirtualEnvironment other = await ready.ForkAsync(Cancel);
         Assert.Equal("on the second disk", (await other["disks"].RunAsync("cat /srv/note", Cancel)).TrimEnd());
         Assert.Equal("0", (await other["disks"].RunAsync("head -c 1048576 /dev/disk/by-id/virtio-spare | tr -d '\\0' | wc -c", Cancel)).Trim());
+    }
+
+    /// <summary>The packages on a root of xfs on a logical volume, what is mounted below it, and the chain that boots it.</summary>
+    private async Task IsReadFromOutsideAsync(StoredImage image)
+    {
+        CommandResult verified = await lab.RunAsync("images", "verify", image.Key);
+        Assert.True(verified.ExitCode == 0, verified.People + verified.Data);
+        CommandResult chain = await lab.RunAsync("bootloader", "verify", image.DiskPath);
+        Assert.True(chain.ExitCode == 0, chain.People + chain.Data);
+        using var files = ImageFiles.Open(image.DiskPath);
+        Assert.Equal(("xfs", null), (files.RootSystem!.Kind, files.RootPartition));
+        Assert.All((string[])["/boot/grub/grub.cfg", "/var/lib/dpkg/status"], path => Assert.Equal(path, files.Find(path)?.Path));
+        Assert.All((string[])["/boot", "/home", "/var/log"], path => Assert.NotSame(files.Find("/")!.Volume, files.Find(path)!.Volume));
     }
 
     private static async Task FurtherDisksAreAsAskedForAsync(Machine machine)

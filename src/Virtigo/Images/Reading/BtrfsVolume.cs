@@ -139,6 +139,7 @@ internal sealed class BtrfsVolume : FileVolume
     {
         InodeId id = directory.Id;
         var found = new List<VolumeEntry>();
+        HashSet<ulong>? below = null;
         foreach (Item item in Items(Tree(id.Tree), id.Number, ItemType.Entry))
         {
             ReadOnlySpan<byte> entry = item.Data.Span;
@@ -150,7 +151,7 @@ internal sealed class BtrfsVolume : FileVolume
                     break;
 
                 // A snapshot keeps the names of the subvolumes in what it was made of, but not these themselves.
-                case ItemType.Tree when Items(_rootTree, id.Tree, ItemType.Below).Any(below => below.Offset == target):
+                case ItemType.Tree when (below ??= [.. Items(_rootTree, id.Tree, ItemType.Below).Select(one => one.Offset)]).Contains(target):
                     Add(found, NameOf(entry), new InodeId(target, FirstInode));
                     break;
             }
@@ -211,10 +212,8 @@ internal sealed class BtrfsVolume : FileVolume
     /// <summary>Where on the disk something lies that the file system has at a place of its own counting.</summary>
     private long Place(long at, long count)
     {
-        int next = After(at);
-        Chunk chunk = next > 0 ? _chunks[next - 1] : default;
-        return at - chunk.Start < chunk.Length && count <= chunk.Length - (at - chunk.Start) ? checked(chunk.Place + at - chunk.Start)
-            : throw new DamagedDiskException("it points to where it has nothing");
+        return After(at) is > 0 and var next && _chunks[next - 1] is var chunk && count <= chunk.Length - (at - chunk.Start)
+            ? checked(chunk.Place + at - chunk.Start) : throw new DamagedDiskException("it points to where it has nothing");
     }
 
     /// <summary>The first part of its map that begins after a place.</summary>
