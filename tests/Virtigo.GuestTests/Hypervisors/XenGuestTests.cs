@@ -183,12 +183,14 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         await using TinyGuest guest = await StartAsync(config with { Serials = [.. config.Serials, new GuestSerial("log")], AgentChannel = true });
         await using Stream second = guest.Guest.OpenSerial("log");
         string device = IsMachine ? "/dev/ttyS1" : "/dev/hvc1", agent = IsMachine ? Devices.Agent : XlConfig.AgentDevice(2);
-        await guest.RunAsync($"stty raw -echo <{device}; echo on-the-second >{device}; echo on-the-third >{agent}");
+
+        // Open from here on: what is typed while nobody has a serial port open is lost.
+        await guest.RunAsync($"exec 4<>{device}; stty raw -echo <&4; echo on-the-second >&4; echo on-the-third >{agent}");
 
         Assert.Equal("on-the-second", await ReadAsync(second, "on-the-second".Length));
         Assert.Equal("on-the-third", await ReadAsync(guest.Guest.Agent!, "on-the-third".Length));
         await second.WriteAsync("and back\n"u8.ToArray(), Token);
-        Assert.Contains("got and back", await guest.RunAsync($"read -r line <{device}; echo got \"$line\""), StringComparison.Ordinal);
+        Assert.Contains("got and back", await guest.RunAsync($"read -r line <&4; echo got \"$line\""), StringComparison.Ordinal);
 
         static async Task<string> ReadAsync(Stream port, int count)
         {
