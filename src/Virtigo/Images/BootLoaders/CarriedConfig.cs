@@ -11,13 +11,14 @@ internal static class CarriedConfig
 {
     private const string KernelLine = "linux \"$1\" root=UUID=";
     private const string BeforeArguments = " ro $flags";
-    private static readonly string[] s_kernelFolders = ["", "/boot", "/@/boot", "/@rootfs/boot"];
-
     /// <summary>Where a system may be on a file system: subvolumes of btrfs are folders to GRUB.</summary>
     public static IReadOnlyList<string> Systems { get; } = ["", "/@", "/@rootfs"];
 
+    // After the systems, of which they are made.
+    private static readonly string[] s_kernelFolders = ["", .. Systems.Select(at => at + "/boot")];
+
     /// <summary>Where an image's own configuration is looked for.</summary>
-    public static IReadOnlyList<string> Folders { get; } = ["/boot/grub", "/grub", "/boot/grub2", "/grub2", "/@/boot/grub", "/@rootfs/boot/grub"];
+    public static IReadOnlyList<string> Folders { get; } = ["/boot/grub", "/grub", "/boot/grub2", "/grub2", .. Systems.Skip(1).Select(at => at + "/boot/grub")];
 
     /// <summary>The configuration, as GRUB's script.</summary>
     /// <param name="boot">The UUID of the file system with the kernels.</param>

@@ -270,10 +270,10 @@ internal sealed class BtrfsVolume : FileVolume
         }
 
         byte[] node = Read(tree);
-        int count = (int)Math.Min(Number(node, 96), (uint)((node.Length - HeaderBytes) / (tree.Level == 0 ? 25 : 33)));
-        for (int i = First(node, tree.Level, count, number, type); i < count; i++)
+        int count = (int)Math.Min(Number(node, 96), (uint)((node.Length - HeaderBytes) / tree.EntryBytes));
+        for (int i = First(tree, node, count, number, type); i < count; i++)
         {
-            int at = HeaderBytes + ((tree.Level == 0 ? 25 : 33) * i);
+            int at = HeaderBytes + (tree.EntryBytes * i);
             int order = Compare(node, at, number, type);
             if (order > 0)
             {
@@ -301,17 +301,17 @@ internal sealed class BtrfsVolume : FileVolume
     }
 
     /// <summary>The first entry of a node that may lead to what is looked for; the entries are sorted.</summary>
-    private static int First(byte[] node, int level, int count, ulong number, ItemType type)
+    private static int First(Node tree, byte[] node, int count, ulong number, ItemType type)
     {
-        (int low, int high, int bytes) = (0, count, level == 0 ? 25 : 33);
+        (int low, int high) = (0, count);
         while (low < high)
         {
             int middle = (low + high) / 2;
-            (low, high) = Compare(node, HeaderBytes + (bytes * middle), number, type) < 0 ? (middle + 1, high) : (low, middle);
+            (low, high) = Compare(node, HeaderBytes + (tree.EntryBytes * middle), number, type) < 0 ? (middle + 1, high) : (low, middle);
         }
 
         // What is below an entry begins with its key: what is looked for may begin below the one before.
-        return level == 0 ? low : Math.Max(0, low - 1);
+        return tree.Level == 0 ? low : Math.Max(0, low - 1);
     }
 
     private static int Compare(byte[] node, int key, ulong number, ItemType type) =>
@@ -439,7 +439,11 @@ internal sealed class BtrfsVolume : FileVolume
 
     private readonly record struct Chunk(long Start, long Length, long Place);
 
-    private sealed record Node(long At, int Level);
+    private sealed record Node(long At, int Level)
+    {
+        /// <summary>The size of an entry: a key and the place of its content, or a key, a node below and its generation.</summary>
+        public int EntryBytes => Level == 0 ? KeyBytes + 8 : KeyBytes + 16;
+    }
 
     private readonly record struct Item(ulong Offset, ReadOnlyMemory<byte> Data);
 }
