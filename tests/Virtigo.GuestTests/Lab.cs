@@ -63,7 +63,7 @@ public sealed class Lab
     /// <param name="isLong">Whether a system is installed. Else a test that keeps its places for half an hour is cancelled, unless it is a thorough one.</param>
     public Task<IDisposable> PlaceAsync(bool isLong = false) => PlacesAsync(1, isLong);
 
-    /// <summary>Waits for every place: what boots several machines at once, or has guests in a guest, would else be too slow for its limits beside an install.</summary>
+    /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
     /// <param name="isLong">As for one place.</param>
     public Task<IDisposable> AllPlacesAsync(bool isLong = false) => PlacesAsync(_places.Count, isLong);
 

@@ -14,7 +14,6 @@ namespace Virtigo.GuestTests.Hypervisors;
 public abstract class LibvirtConformance(KernelFixture fixture, string uri) : HypervisorConformance(fixture)
 {
     private const string OwnerVariable = "VIRTIGO_TEST_LIBVIRT_OWNER";
-    protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     protected override IHypervisor Hypervisor { get; } = new LibvirtHypervisor(fixture.Paths, uri);
 

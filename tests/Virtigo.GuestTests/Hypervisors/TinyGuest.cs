@@ -10,7 +10,7 @@ namespace Virtigo.GuestTests.Hypervisors;
 internal sealed class TinyGuest(IGuest guest) : IAsyncDisposable
 {
     private const UnixFileMode Program = (UnixFileMode)0x1ED;
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
     private readonly Stream _console = guest.OpenSerial("console");
     private readonly StringBuilder _seen = new();
     private int _count;

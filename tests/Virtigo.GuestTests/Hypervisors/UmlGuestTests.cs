@@ -12,7 +12,6 @@ namespace Virtigo.GuestTests.Hypervisors;
 public sealed class UmlGuestTests(KernelFixture fixture) : HypervisorConformance(fixture)
 {
     private const string OwnerVariable = "VIRTIGO_TEST_UML_OWNER";
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     protected override IHypervisor Hypervisor { get; } = new UmlHypervisor(fixture.Paths);
 
@@ -25,7 +24,7 @@ public sealed class UmlGuestTests(KernelFixture fixture) : HypervisorConformance
         await guest.RunAsync("echo 1 >/proc/sys/kernel/ctrl-alt-del");
         await guest.Guest.PowerButtonAsync(Token);
 
-        Assert.Equal(GuestExitReason.GuestShutdown, (await guest.Guest.Exited.WaitAsync(s_limit, Token)).Reason);
+        Assert.Equal(GuestExitReason.GuestShutdown, (await guest.Guest.Exited.WaitAsync(Limit, Token)).Reason);
     }
 
     [Fact]

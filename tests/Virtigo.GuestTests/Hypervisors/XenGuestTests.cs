@@ -15,7 +15,6 @@ namespace Virtigo.GuestTests.Hypervisors;
 public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) : HypervisorConformance(fixture)
 {
     private const string OwnerVariable = "VIRTIGO_TEST_XEN_OWNER";
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
 
     protected override IHypervisor Hypervisor { get; } = new XenHypervisor(fixture.Paths, kind);
 
@@ -71,7 +70,7 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         await guest.RunAsync("mkdir -p /sbin; printf '#!/bin/sh\\npoweroff -f\\n' >/sbin/poweroff; chmod +x /sbin/poweroff");
         await guest.Guest.PowerButtonAsync(Token);
 
-        Assert.Equal(GuestExitReason.GuestShutdown, (await guest.Guest.Exited.WaitAsync(s_limit, Token)).Reason);
+        Assert.Equal(GuestExitReason.GuestShutdown, (await guest.Guest.Exited.WaitAsync(Limit, Token)).Reason);
     }
 
     [Fact]
@@ -126,7 +125,7 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
         GuestConfig config = await ConfigAsync("taken");
         await using TinyGuest guest = await StartAsync(config);
         await Tool.RunAsync("xl", ["destroy", (await DomainAsync("taken"))!], Token);
-        GuestExit exit = await guest.Guest.Exited.WaitAsync(s_limit, Token);
+        GuestExit exit = await guest.Guest.Exited.WaitAsync(Limit, Token);
 
         Assert.Equal(GuestExitReason.HypervisorDied, exit.Reason);
         Assert.Contains("destroyed by someone else", exit.Detail, StringComparison.Ordinal);
@@ -163,7 +162,7 @@ public abstract class XenGuestTests(KernelFixture fixture, XenDomainKind kind) :
             Assert.Equal("made", await owner.StandardOutput.ReadLineAsync(Token));
             Assert.NotNull(await DomainAsync("owned"));
             owner.Kill();
-            using var limit = new CancellationTokenSource(s_limit);
+            using var limit = new CancellationTokenSource(Limit);
             while (await DomainAsync("owned") is not null)
             {
                 await Task.Delay(100, limit.Token);

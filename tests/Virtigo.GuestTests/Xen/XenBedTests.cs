@@ -138,7 +138,7 @@ public sealed class XenBedTests(Lab lab)
     {
         foreach (InnerTest test in tests)
         {
-            TestContext.Current.TestOutputHelper?.WriteLine($"{test.Status} {test.Name}");
+            TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant($"{test.Status} {test.Name} ({test.Time.TotalSeconds:0} s)"));
         }
 
         Assert.True(tests.All(IsAsExpected),
