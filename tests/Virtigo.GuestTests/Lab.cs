@@ -71,7 +71,7 @@ public sealed class Lab
         TestContext.Current.Test is { } test && test.Traits.TryGetValue(Tiers.Name, out IReadOnlyCollection<string>? tiers) && tiers.Contains(Tiers.Thorough);
 
     private async Task<IDisposable> PlacesAsync(int count, bool isLong) =>
-        new WatchedPlaces(await _places.TakeAsync(count, Cancel), isLong || IsThorough ? s_longPatience : s_placePatience);
+        new WatchedPlaces(await _places.TakeAsync(count, isLong, Cancel), isLong || IsThorough ? s_longPatience : s_placePatience);
 
     public async Task<AppliancePlan> PlanAsync()
     {

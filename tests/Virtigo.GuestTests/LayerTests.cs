@@ -108,7 +108,7 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
     {
         string file = Path.Combine(_folder.FullName, "layer.yml");
         await File.WriteAllTextAsync(file, yaml, Cancel);
-        using IDisposable place = await lab.PlaceAsync();
+        using IDisposable place = await lab.PlaceAsync(isLong: true);
         CommandResult result = await lab.RunAsync("build", file, "--name", name, how);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
         return new ImageStore(lab.Paths).Find(name);

@@ -2,25 +2,32 @@ using Xunit;
 
 namespace Virtigo.GuestTests;
 
-/// <summary>Places for guests, given in the order in which they were asked for: who asks for many is not overtaken by those who ask for one.</summary>
+/// <summary>
+/// Places for guests, given in the order in which they were asked for: who asks for many is not overtaken by those who ask for one, unless somebody keeps
+/// one for so long that the others would stand empty.
+/// </summary>
 /// <param name="count">How many there are.</param>
 internal sealed class Places(int count)
 {
     private readonly Lock _gate = new();
-    private readonly Queue<(int Wanted, TaskCompletionSource<IDisposable> Given)> _waiting = new();
+    private readonly List<Request> _waiting = [];
     private int _free = count;
+    private int _long;
 
     /// <summary>How many there are.</summary>
     public int Count { get; } = count;
 
     /// <summary>Waits for places; disposing what is given gives them back.</summary>
-    public async Task<IDisposable> TakeAsync(int wanted, CancellationToken cancellationToken)
+    /// <param name="wanted">How many.</param>
+    /// <param name="isLong">Whether they will be kept for long: meanwhile, who asks for few may overtake who asks for many.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<IDisposable> TakeAsync(int wanted, bool isLong, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, Count);
         var given = new TaskCompletionSource<IDisposable>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            _waiting.Enqueue((wanted, given));
+            _waiting.Add(new Request(wanted, isLong, given));
             Serve();
         }
 
@@ -30,30 +37,48 @@ internal sealed class Places(int count)
 
     private void Serve()
     {
-        while (_waiting.TryPeek(out var first) && (first.Wanted <= _free || first.Given.Task.IsCompleted))
+        _waiting.RemoveAll(request => request.Given.Task.IsCompleted);
+        for (int i = 0; i < _waiting.Count && (i == 0 || _long > 0);)
         {
-            _waiting.Dequeue();
-            if (first.Given.TrySetResult(new Taken(this, first.Wanted)))
+            Request request = _waiting[i];
+            if (request.Wanted > _free)
             {
-                _free -= first.Wanted;
+                i++;
+                continue;
+            }
+
+            _waiting.RemoveAt(i);
+            if (request.Given.TrySetResult(new Taken(this, request)))
+            {
+                _free -= request.Wanted;
+                _long += request.IsLong ? 1 : 0;
             }
         }
     }
 
-    private void GiveBack(int places)
+    private void GiveBack(Request request)
     {
         lock (_gate)
         {
-            _free += places;
+            _free += request.Wanted;
+            _long -= request.IsLong ? 1 : 0;
             Serve();
         }
     }
 
-    private sealed class Taken(Places all, int wanted) : IDisposable
-    {
-        private int _given = wanted;
+    private sealed record Request(int Wanted, bool IsLong, TaskCompletionSource<IDisposable> Given);
 
-        public void Dispose() => all.GiveBack(Interlocked.Exchange(ref _given, 0));
+    private sealed class Taken(Places all, Request request) : IDisposable
+    {
+        private Request? _request = request;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _request, null) is { } given)
+            {
+                all.GiveBack(given);
+            }
+        }
     }
 }
 

@@ -161,7 +161,7 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
 
     private async Task<StoredImage> BuildAsync(string name, params string[] how)
     {
-        using IDisposable place = await lab.PlaceAsync();
+        using IDisposable place = await lab.PlaceAsync(isLong: true);
         CommandResult result = await lab.RunAsync(["build", File, "--name", name, .. how]);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
         return new ImageStore(lab.Paths).Find(name);
