@@ -3,8 +3,8 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>
-/// Places for guests, given in the order in which they were asked for: who asks for many is not overtaken by those who ask for one, unless somebody keeps
-/// one for so long that the others would stand empty.
+/// Places for guests. Who keeps one for long comes first: what is left for the end runs alone, beside empty places. All others come in the order in which
+/// they asked: who asks for many is overtaken by those who ask for one only while somebody keeps a place for long.
 /// </summary>
 /// <param name="count">How many there are.</param>
 internal sealed class Places(int count)
@@ -19,7 +19,7 @@ internal sealed class Places(int count)
 
     /// <summary>Waits for places; disposing what is given gives them back.</summary>
     /// <param name="wanted">How many.</param>
-    /// <param name="isLong">Whether they will be kept for long: meanwhile, who asks for few may overtake who asks for many.</param>
+    /// <param name="isLong">Whether they will be kept for long.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task<IDisposable> TakeAsync(int wanted, bool isLong, CancellationToken cancellationToken)
     {
@@ -27,7 +27,7 @@ internal sealed class Places(int count)
         var given = new TaskCompletionSource<IDisposable>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            _waiting.Add(new Request(wanted, isLong, given));
+            _waiting.Insert(isLong ? _waiting.TakeWhile(request => request.IsLong).Count() : _waiting.Count, new Request(wanted, isLong, given));
             Serve();
         }
 

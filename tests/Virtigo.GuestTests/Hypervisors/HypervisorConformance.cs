@@ -89,7 +89,7 @@ public abstract class HypervisorConformance(KernelFixture fixture)
     }
 
     [Fact]
-    public async Task A_flood_on_the_console_is_read_whole_and_kept_within_itLimit()
+    public async Task A_flood_on_the_console_is_read_whole_and_kept_within_its_limit()
     {
         string log = fixture.At(Hypervisor.Name + "-flood.log");
         await using TinyGuest guest = await StartAsync(await ConfigAsync("flood") with { Serials = [new GuestSerial(Console) { LogFile = log, LogLimit = 1000 }] });
