@@ -60,12 +60,11 @@ public sealed class Lab
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>Waits for a place for one guest: cores are what is scarce.</summary>
-    /// <param name="isLong">Whether a system is installed. Else a test that keeps its places for half an hour is cancelled, unless it is a thorough one.</param>
+    /// <param name="isLong">Whether a system is installed: its place is given before others. Else a test that keeps its places for half an hour is cancelled, unless it is a thorough one.</param>
     public Task<IDisposable> PlaceAsync(bool isLong = false) => PlacesAsync(1, isLong);
 
     /// <summary>Waits for every place: what boots several machines at once would else be too slow for its limits beside an install.</summary>
-    /// <param name="isLong">As for one place.</param>
-    public Task<IDisposable> AllPlacesAsync(bool isLong = false) => PlacesAsync(_places.Count, isLong);
+    public Task<IDisposable> AllPlacesAsync() => PlacesAsync(_places.Count, isLong: false);
 
     private static bool IsThorough =>
         TestContext.Current.Test is { } test && test.Traits.TryGetValue(Tiers.Name, out IReadOnlyCollection<string>? tiers) && tiers.Contains(Tiers.Thorough);

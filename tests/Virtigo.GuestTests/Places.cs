@@ -38,16 +38,10 @@ internal sealed class Places(int count)
     private void Serve()
     {
         _waiting.RemoveAll(request => request.Given.Task.IsCompleted);
-        for (int i = 0; i < _waiting.Count && (i == 0 || _long > 0);)
+        while (_waiting.FindIndex(request => request.Wanted <= _free) is >= 0 and var next && (next == 0 || _long > 0))
         {
-            Request request = _waiting[i];
-            if (request.Wanted > _free)
-            {
-                i++;
-                continue;
-            }
-
-            _waiting.RemoveAt(i);
+            Request request = _waiting[next];
+            _waiting.RemoveAt(next);
             if (request.Given.TrySetResult(new Taken(this, request)))
             {
                 _free -= request.Wanted;

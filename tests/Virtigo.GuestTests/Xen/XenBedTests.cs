@@ -40,8 +40,8 @@ public sealed class XenBedTests(Lab lab)
 
         IReadOnlyList<InnerTest> tests = await bed.RunAsync(
         [
-            .. Classes.SelectMany(type => s_essential.SelectMany(test => (string[])["--filter-method", $"*.{type}.{test}"])),
-            "--filter-method", Proof(nameof(XenImageTests.It_boots_by_its_own_kernel_in_a_PV_guest_and_is_proven)),
+            .. Classes.SelectMany(type => s_essential.SelectMany(test => Only(type, test))),
+            .. Only(nameof(XenImageTests), nameof(XenImageTests.It_boots_by_its_own_kernel_in_a_PV_guest_and_is_proven)),
         ]);
         ExpectPassed(tests);
         Assert.Equal((Classes.Length * s_essential.Length) + 1, tests.Count);
@@ -62,7 +62,7 @@ public sealed class XenBedTests(Lab lab)
     public async Task Guests_that_are_whole_PCs_boot_a_kernel_and_have_ports_disks_cards_an_agent_SysRq_pause_and_reset()
     {
         await using XenBed bed = await XenBed.StartAsync(lab);
-        IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. s_machine.SelectMany(test => (string[])["--filter-method", $"*.{nameof(XenHvmGuestTests)}.{test}"])]);
+        IReadOnlyList<InnerTest> tests = await bed.RunAsync([.. s_machine.SelectMany(test => Only(nameof(XenHvmGuestTests), test))]);
         ExpectPassed(tests);
         Assert.Equal(s_machine.Length, tests.Count);
     }
@@ -72,7 +72,7 @@ public sealed class XenBedTests(Lab lab)
     public async Task An_installed_image_boots_where_the_processor_virtualises_and_tests_run_on_a_machine_of_it()
     {
         await using XenBed bed = await XenBed.StartAsync(lab, BedStore.Image);
-        IReadOnlyList<InnerTest> tests = await bed.RunAsync("--filter-method", Proof(nameof(XenImageTests.It_boots_by_its_own_kernel_in_a_PVH_guest_and_is_proven)));
+        IReadOnlyList<InnerTest> tests = await bed.RunAsync(Only(nameof(XenImageTests), nameof(XenImageTests.It_boots_by_its_own_kernel_in_a_PVH_guest_and_is_proven)));
         ExpectPassed(tests);
         Assert.Single(tests);
 
@@ -136,7 +136,7 @@ public sealed class XenBedTests(Lab lab)
 
     private static string[] Classes => [nameof(XenPvGuestTests), nameof(XenPvhGuestTests)];
 
-    private static string Proof(string test) => $"*.{nameof(XenImageTests)}.{test}";
+    private static string[] Only(string type, string test) => ["--filter-method", $"*.{type}.{test}"];
 
     private static bool IsAsExpected(InnerTest test) => test.Status == "passed";
 
