@@ -179,6 +179,7 @@ public sealed class MachineTests(EnvironmentFixture fixture)
 
         // Debian allows no account of the kernel's own state by default.
         VirtigoException refused = await Assert.ThrowsAsync<VirtigoException>(() => server.SysRqAsync("memory", Cancel));
+        Assert.Contains("does not allow", refused.Message, StringComparison.Ordinal);
         Assert.Contains("sysctl -w kernel.sysrq=1", refused.Hint, StringComparison.Ordinal);
         await server.RunAsync("sysctl -w kernel.sysrq=1 && dmesg --console-level 7", Cancel);
         Assert.Contains("Mem-Info", await server.SysRqAsync("memory", Cancel), StringComparison.Ordinal);

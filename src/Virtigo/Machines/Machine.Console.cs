@@ -8,6 +8,7 @@ namespace Virtigo.Machines;
 public sealed partial class Machine
 {
     private static readonly TimeSpan s_sysRqLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_sysRqPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// Opens the serial console: it begins with what was said before (at most the last mebibyte) and ends with the power-on. What is
@@ -74,7 +75,8 @@ public sealed partial class Machine
     public static IReadOnlyList<string> SysRqNames => SysRqCommands.Names;
 
     /// <summary>
-    /// Gives a SysRq command from outside, which works when little else does, and waits until the kernel says on its console that it takes it.
+    /// Gives a SysRq command from outside, which works when little else does, and waits until the kernel says on its console that it takes it. Its
+    /// answer may get lost there, so a command that does no harm when done twice is given again after a while.
     /// </summary>
     /// <param name="command">The key, such as <c>c</c>, or its name, such as <c>crash</c>, <c>sync</c>, <c>blocked</c>, <c>reboot</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -108,10 +110,28 @@ public sealed partial class Machine
 
     private async Task<string> SysRqAsync(MachineRun run, char key, Regex answer, CancellationToken cancellationToken)
     {
-        long before = run.Console.Total;
-        await run.Guest.SysRqAsync(_config.Console, key, cancellationToken);
-        return await WithinAsync(run, s_sysRqLimit, token => MatchAsync(run, answer, before, token),
-            waited => $"{Name}: the kernel did not take SysRq {key} within {waited.TotalSeconds:0} s; its console must be the serial port.", cancellationToken);
+        string once = SysRqCommands.Repeatable(key) ? "" : " It may have been taken all the same, so it was given once only.";
+        return await WithinAsync(run, s_sysRqLimit, token => AskAsync(run, key, answer, token), waited =>
+            $"{Name}: the kernel did not say within {waited.TotalSeconds:0} s that it takes SysRq {key}; its console must be the serial port.{once}", cancellationToken);
+    }
+
+    private async Task<string> AskAsync(MachineRun run, char key, Regex answer, CancellationToken cancellationToken)
+    {
+        for (long before = run.Console.Total; ;)
+        {
+            await run.Guest.SysRqAsync(_config.Console, key, cancellationToken);
+            using CancellationTokenSource patience = SysRqCommands.Repeatable(key) ? new(_config.Speed.Scale(s_sysRqPatience), _config.Clock) : new();
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+            try
+            {
+                return await MatchAsync(run, answer, before, either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // A quiet kernel raises its log level for the answer alone. Where somebody else just writes to a console, he prints what has come
+                // meanwhile, at the level of then: the answer is in the kernel's log, and not on the console.
+            }
+        }
     }
 
     /// <summary>The journal since the current boot, at most its last 10000 lines.</summary>

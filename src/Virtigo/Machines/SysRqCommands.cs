@@ -16,6 +16,9 @@ internal static class SysRqCommands
     /// <summary>Whether a command has the kernel tell something, and changes nothing.</summary>
     public static bool Tells(char key) => key is 'l' or 'm' or 'p' or 'q' or 't' or 'w';
 
+    /// <summary>Whether a command may be given again when it is not known whether it was taken: all but those that end the system or processes.</summary>
+    public static bool Repeatable(char key) => key is not ('b' or 'c' or 'e' or 'f' or 'i' or 'k' or 'o');
+
     /// <summary>The key of a command, given by itself or by its name.</summary>
     /// <exception cref="VirtigoException"><see cref="FailureKind.Usage"/> when there is no such command.</exception>
     public static char Key(string command) => command switch
