@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xunit;
 
 namespace Virtigo.GuestTests;
@@ -76,20 +77,21 @@ internal sealed class Places(int count)
     }
 }
 
-/// <summary>Places whose test is cancelled when it keeps them for too long.</summary>
+/// <summary>Places whose test says how long it kept them, and is cancelled when that is too long.</summary>
 internal sealed class WatchedPlaces : IDisposable
 {
     private readonly IDisposable _places;
+    private readonly ITestContext _test = TestContext.Current;
+    private readonly long _since = Stopwatch.GetTimestamp();
     private readonly ITimer _timer;
 
     public WatchedPlaces(IDisposable places, TimeSpan patience)
     {
-        ITestContext test = TestContext.Current;
         _places = places;
         _timer = TimeProvider.System.CreateTimer(_ =>
         {
-            test.SendDiagnosticMessage("{0} kept its places for {1}: it is cancelled.", test.Test?.TestDisplayName, patience);
-            test.CancelCurrentTest();
+            _test.SendDiagnosticMessage("{0} kept its places for {1}: it is cancelled.", _test.Test?.TestDisplayName, patience);
+            _test.CancelCurrentTest();
         }, null, patience, Timeout.InfiniteTimeSpan);
     }
 
@@ -97,5 +99,6 @@ internal sealed class WatchedPlaces : IDisposable
     {
         _timer.Dispose();
         _places.Dispose();
+        _test.SendDiagnosticMessage("{0} kept its places for {1:0} s.", _test.Test?.TestDisplayName ?? _test.TestClass?.TestClassSimpleName, Stopwatch.GetElapsedTime(_since).TotalSeconds);
     }
 }

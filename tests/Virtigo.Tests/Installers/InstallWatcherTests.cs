@@ -28,12 +28,15 @@ public sealed class InstallWatcherTests
         Assert.Null(watcher.Explain());
     }
 
-    [Fact]
-    public void The_bar_with_the_time_neither_hides_a_question_nor_passes_for_life()
+    [Theory]
+    [InlineData("Nov 26", "19:56")]
+    [InlineData("Nov  1", " 6:58")]
+    [InlineData("Jan 31", " 0:00")]
+    public void The_bar_with_the_time_neither_hides_a_question_nor_passes_for_life(string day, string time)
     {
         // As GNU screen draws it at the full minute, here one byte after the other.
-        const string bar = "\u001b[H\u001b[7m\u001b[m\u001b[32m\u001b[40m[           \u001b[37m\u001b[31m (\u001b[37m1*installer\u001b[31m)\u001b[37m  2 shell  3 shell  "
-            + "4- log           \u001b[32m][\u001b[34m Nov 26 \u001b[37m19:56 \u001b[32m]\r\u001b[23B\u001b[0m";
+        string bar = "\u001b[H\u001b[7m\u001b[m\u001b[32m\u001b[40m[           \u001b[37m\u001b[31m (\u001b[37m1*installer\u001b[31m)\u001b[37m  2 shell  3 shell  "
+            + $"4- log           \u001b[32m][\u001b[34m {day} \u001b[37m{time} \u001b[32m]\r\u001b[23B\u001b[0m";
         InstallWatcher asking = Watch();
         Console(asking, "mirrorbad.console");
         _clock.Advance(TimeSpan.FromSeconds(3));

@@ -24,8 +24,6 @@ internal interface IVolumeFiles
 /// <summary>The files of a file system that can be read here.</summary>
 internal sealed class VolumeFiles(FileVolume volume) : IVolumeFiles
 {
-    private const int MostLinks = 40;
-
     /// <inheritdoc/>
     public VolumeFile? File(string path) => Resolve(path) is { IsFile: true } inode ? new Content(volume, inode, path) : null;
 
@@ -33,51 +31,8 @@ internal sealed class VolumeFiles(FileVolume volume) : IVolumeFiles
     public IReadOnlyList<string> Names(string folder) =>
         Resolve(folder) is { IsDirectory: true } inode ? [.. volume.Entries(inode).Select(entry => GuestName.Text(entry.Name))] : [];
 
-    private VolumeInode? Resolve(string path)
-    {
-        var todo = new Stack<string>(Words(path).Reverse());
-        var at = new List<VolumeInode> { volume.Inode(volume.Root) };
-        int links = 0;
-        while (todo.TryPop(out string? word))
-        {
-            if (word == "..")
-            {
-                at.RemoveRange(Math.Max(1, at.Count - 1), at.Count > 1 ? 1 : 0);
-                continue;
-            }
-
-            if (volume.Named(at[^1], word) is not { } next)
-            {
-                return null;
-            }
-
-            if (!next.IsLink)
-            {
-                at.Add(next);
-                continue;
-            }
-
-            if (++links > MostLinks)
-            {
-                return null;
-            }
-
-            string target = Encoding.UTF8.GetString(volume.Target(next));
-            if (target.StartsWith('/'))
-            {
-                at.RemoveRange(1, at.Count - 1);
-            }
-
-            foreach (string part in Words(target).Reverse())
-            {
-                todo.Push(part);
-            }
-        }
-
-        return at[^1];
-    }
-
-    private static string[] Words(string path) => [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(word => word != ".")];
+    private VolumeInode? Resolve(string path) => GuestPath.Follow(volume.Inode(volume.Root), path, volume.Named,
+        inode => inode.IsLink ? Encoding.UTF8.GetString(volume.Target(inode)) : null);
 
     private sealed record Content(FileVolume Volume, VolumeInode Inode, string At) : VolumeFile(At, Inode.Size)
     {

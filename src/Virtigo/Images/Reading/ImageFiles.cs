@@ -9,7 +9,6 @@ namespace Virtigo.Images;
 /// </summary>
 internal sealed partial class ImageFiles : IDisposable
 {
-    private const int MostLinks = 40;
     private const int MostDepth = 256;
     private const int MostEntries = 10_000_000;
     private const int MostTableBytes = 64 << 10;
@@ -245,60 +244,19 @@ internal sealed partial class ImageFiles : IDisposable
     private static Top? Subvolume(FileVolume volume, string path)
     {
         VolumeInode? at = volume.Inode(volume.Root);
-        foreach (string word in Words(path))
+        foreach (string name in GuestPath.Names(path))
         {
-            at = at is null ? null : volume.Named(at, word);
+            at = at is null ? null : volume.Named(at, name);
         }
 
         return at is { IsDirectory: true } ? new Top(volume, at.Id) : null;
     }
 
-    private ImageEntry? Resolve(Top top, string path)
-    {
-        var todo = new Stack<string>(Words(path).Reverse());
-        var at = new List<ImageEntry> { Make("/", top.Volume, top.Volume.Inode(top.Inode)) };
-        int links = 0;
-        while (todo.TryPop(out string? word))
-        {
-            if (word == "..")
-            {
-                at.RemoveRange(Math.Max(1, at.Count - 1), at.Count > 1 ? 1 : 0);
-                continue;
-            }
-
-            if (at[^1].Kind != ImageEntryKind.Directory || Below(at[^1]).FirstOrDefault(entry => NameOf(entry) == word) is not { } next)
-            {
-                return null;
-            }
-
-            if (next.Target is not { } target)
-            {
-                at.Add(next);
-                continue;
-            }
-
-            if (++links > MostLinks)
-            {
-                return null;
-            }
-
-            if (target.StartsWith('/'))
-            {
-                at.RemoveRange(1, at.Count - 1);
-            }
-
-            foreach (string part in Words(target).Reverse())
-            {
-                todo.Push(part);
-            }
-        }
-
-        return at[^1];
-    }
+    private ImageEntry? Resolve(Top top, string path) => GuestPath.Follow(Make("/", top.Volume, top.Volume.Inode(top.Inode)), path,
+        (directory, name) => directory.Kind == ImageEntryKind.Directory ? Below(directory).FirstOrDefault(entry => NameOf(entry) == name) : null,
+        entry => entry.Target);
 
     private static string NameOf(ImageEntry entry) => entry.Path[(entry.Path.LastIndexOf('/') + 1)..];
-
-    private static string[] Words(string path) => [.. path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(word => word != ".")];
 
     /// <summary>A partition or a logical volume.</summary>
     /// <param name="Volume">The file system on it; null when none can be read.</param>

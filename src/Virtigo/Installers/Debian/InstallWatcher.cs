@@ -196,7 +196,7 @@ internal sealed partial class InstallWatcher
     private string Prompting() => StatusBar().Replace(_console.Tail(PromptWindow), "").TrimEnd('\n', ' ');
 
     // Whole, or as far as it has been drawn.
-    [GeneratedRegex(@"\[ {2,}[^\[\]\n]{0,200}\([0-9][*][a-z]{1,20}\)[^\[\]\n]{0,200}\]\[ [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2} \]|\[( {2,}[^\n]{0,300}| ?)\z",
+    [GeneratedRegex(@"\[ {2,}[^\[\]\n]{0,200}\([0-9][*][a-z]{1,20}\)[^\[\]\n]{0,200}\]\[ [A-Z][a-z]{2} [ 0-9][0-9] [ 0-9][0-9]:[0-9]{2} \]|\[( {2,}[^\n]{0,300}| ?)\z",
         RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex StatusBar();
 
