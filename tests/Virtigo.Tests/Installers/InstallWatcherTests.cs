@@ -30,7 +30,7 @@ public sealed class InstallWatcherTests
 
     [Theory]
     [InlineData("Nov 26", "19:56")]
-    [InlineData("Nov  1", " 6:58")]
+    [InlineData("Nov 01", " 6:58")]
     [InlineData("Jan 31", " 0:00")]
     public void The_bar_with_the_time_neither_hides_a_question_nor_passes_for_life(string day, string time)
     {
