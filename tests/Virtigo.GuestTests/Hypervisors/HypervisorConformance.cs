@@ -169,10 +169,10 @@ public abstract class HypervisorConformance(KernelFixture fixture)
 
         Assert.Contains(" 0% packet loss", await one.RunAsync("ping -c 5 -i 0.2 -s 1372 10.9.0.11"), StringComparison.Ordinal);
 
-        // One whose input has ended closes its side, upon which the other gives up.
-        await two.RunAsync("(sleep 60 | nc -l -p 99 >/got) &");
+        // One whose input has ended closes its side, upon which the other gives up: it has one for longer than two megabytes take where both are emulated twice.
+        await two.RunAsync("(sleep 600 | nc -l -p 99 >/got) &");
         await one.RunAsync("sleep 1; dd if=/dev/zero bs=1024 count=2000 | nc -w 5 10.9.0.11 99");
-        Assert.Contains("2048000", await two.RunAsync("for each in $(seq 100); do [ $(wc -c </got) = 2048000 ] && break; sleep 0.2; done; wc -c </got"), StringComparison.Ordinal);
+        Assert.Contains("2048000", await two.RunAsync("for each in $(seq 500); do [ $(wc -c </got) = 2048000 ] && break; sleep 0.2; done; wc -c </got"), StringComparison.Ordinal);
 
         async Task<GuestConfig> NetworkedAsync(int i) =>
             await ConfigAsync("net" + i) with { Nics = [new GuestNic(sockets[i], macs[i]) { Mtu = 1400 }] };
