@@ -122,6 +122,7 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
     }
 
     [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task A_power_cut_of_a_disk_that_loses_writes_loses_what_was_not_flushed_and_only_that()
     {
         await using VirtualEnvironment shop = await fixture.ForkAsync();

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Virtigo.Appliances;
 using Virtigo.Hypervisors;
-using Virtigo.Hypervisors.Uml;
 using Virtigo.Images;
 using Xunit;
 
@@ -18,7 +17,7 @@ public sealed class ImageProofTests(Lab lab) : IDisposable
 
     [Theory]
     [InlineData("uml")]
-    [InlineData("libvirt")]
+    [InlineData("libvirt", Traits = [Tiers.Name, Tiers.Thorough])]
     public async Task The_installed_image_boots_under_another_hypervisor_and_its_manifest_says_so(string hypervisor)
     {
         StoredImage image = await lab.Golden;
@@ -32,20 +31,6 @@ public sealed class ImageProofTests(Lab lab) : IDisposable
         ImageManifest manifest = new ImageStore(lab.Paths).TryGet(image.Key)!.Manifest;
         Assert.Contains(manifest.Proofs, one => one.Hypervisor.Name == hypervisor && one.SecondsToMultiUser > 1);
         Assert.Contains(manifest.Proofs, one => one.Hypervisor.Name == "qemu");
-    }
-
-    [Fact]
-    public async Task A_copy_of_an_installed_image_runs_in_User_Mode_Linux()
-    {
-        StoredImage image = await lab.Golden;
-        using IDisposable place = await lab.PlaceAsync();
-        var uml = new UmlHypervisor(lab.Paths);
-        await using ImageRun machine = await ImageRun.StartAsync(lab.Paths, uml, image, new RunOptions(), Cancel);
-
-        Assert.Equal((0, "uml\n"), await machine.ExecuteAsync("/usr/bin/systemd-detect-virt", [], Cancel));
-        string longest = string.Concat(Enumerable.Repeat("# As long as no terminal holds.\n", 2000));
-        Assert.Equal((3, "all of it\n"), await machine.ExecuteAsync("/bin/sh", ["-c", longest + "echo 'all of it'; exit 3"], Cancel));
-        Assert.Equal((0, "web\n"), await machine.ExecuteAsync("/usr/bin/hostname", [], Cancel));
     }
 
     [Fact]

@@ -5,47 +5,26 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>Appliances that build on another: the first saves where that one is complete, the next goes on from there.</summary>
-public sealed class LayerTests(Lab lab) : IAsyncLifetime
+[Collection(Grounds.Name)]
+public sealed class LayerTests(Lab lab, GroundFixture ground)
 {
-    /// <summary>One that nobody has built before: the first that builds on it has to save it.</summary>
-    private static readonly string s_base = $$$"""
-        packages: [curl]
-        users: [carol]
-        files: [{content: "of {{hostname}}\n", to: /etc/ground, template: true}, {content: "{{{Guid.NewGuid()}}}\n", to: /etc/once}]
-        units: {mask: apt-daily.timer}
-        profile: tcg
-        run: echo base >> /srv/order
-        first-boot: echo base >> /srv/booted
-        """;
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-layers");
-
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync() => await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "ground.yml"), s_base, Cancel);
-
-    public ValueTask DisposeAsync()
-    {
-        _folder.Delete(recursive: true);
-        return ValueTask.CompletedTask;
-    }
 
     [Fact]
     public async Task What_builds_on_another_is_installed_as_a_layer_and_is_that_one_and_what_it_adds()
     {
-        await lab.Golden;
-        StoredImage first = await BuildAsync("layer-one", "from: ground.yml\npackages: [bc]\n", "--force");
+        StoredImage first = await ground.DeskAsync();
         Assert.Contains(first.Manifest.Timings, timing => timing.Stage == "install: packages");
 
-        StoredImage second = await BuildAsync("layer-two", """
+        StoredImage second = await ground.BuildAsync("layer-two", """
             from: ground.yml
             packages: [dc, -nano]
-            users: [{name: bob, groups: [carol]}]
+            users: [{name: dave, groups: [carol]}]
             profile: xen
-            files: [{content: "mine\n", to: /srv/mine, owner: bob}]
+            files: [{content: "mine\n", to: /srv/mine, owner: dave}]
             run: 'echo "$(hostname) $(echo 6 7 \* p | dc)" >> /srv/order'
             first-boot: echo second >> /srv/booted
-            """, "--force");
+            """);
 
         Assert.DoesNotContain(second.Manifest.Timings, timing => timing.Stage is "install: packages" or "install: base system");
         Assert.Contains(second.Manifest.Materials, material => material.Url.Contains("/curl_", StringComparison.Ordinal));
@@ -60,8 +39,8 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
         Assert.Equal("ii ii rc", await machine.ShellAsync("dpkg-query -W -f '${db:Status-Abbrev} ' curl dc nano | tr -s ' ' | sed 's/ *$//'", Cancel));
         Assert.Equal("", await machine.ShellAsync("dpkg-query -W -f '${Package}' bc 2>/dev/null", Cancel));
         Assert.Equal("curl dc", await machine.ShellAsync("apt-mark showmanual curl dc libcurl4t64 | tr '\\n' ' ' | sed 's/ $//'", Cancel));
-        Assert.Equal("bob carol", await machine.ShellAsync("id -Gn bob", Cancel));
-        Assert.Equal("bob", await machine.ShellAsync("stat -c %U /srv/mine", Cancel));
+        Assert.Equal("dave carol", await machine.ShellAsync("id -Gn dave", Cancel));
+        Assert.Equal("dave", await machine.ShellAsync("stat -c %U /srv/mine", Cancel));
         Assert.Equal("masked", await machine.ShellAsync("systemctl is-enabled apt-daily.timer", Cancel));
         Assert.Equal("base second", await machine.ShellAsync("for i in $(seq 60); do [ \"$(wc -l < /srv/booted)\" = 2 ] && break; sleep 1; done; tr '\\n' ' ' < /srv/booted | sed 's/ $//'", Cancel));
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
@@ -93,24 +72,14 @@ public sealed class LayerTests(Lab lab) : IAsyncLifetime
     [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task A_layer_is_the_same_as_the_whole_installed_from_the_beginning()
     {
-        const string yaml = "from: ground.yml\npackages: [dc]\nusers: [bob]\n";
-        await BuildAsync("layer-once", yaml, "--force");
-        StoredImage layer = await BuildAsync("layer-again", yaml, "--force");
-        StoredImage whole = await BuildAsync("layer-whole", yaml, "--full");
+        const string yaml = "from: ground.yml\npackages: [dc]\nusers: [dave]\n";
+        await ground.DeskAsync();
+        StoredImage layer = await ground.BuildAsync("layer", yaml);
+        StoredImage whole = await ground.BuildAsync("layer-whole", yaml, "--full");
 
         Assert.Equal(whole.Manifest.Packages, layer.Manifest.Packages);
         SystemViews.AssertSame(await SystemViews.LookAsync(lab, whole.DiskPath), await SystemViews.LookAsync(lab, layer.DiskPath));
     }
 
     private static double Seconds(StoredImage image) => image.Manifest.Timings.Sum(timing => timing.Seconds);
-
-    private async Task<StoredImage> BuildAsync(string name, string yaml, string how)
-    {
-        string file = Path.Combine(_folder.FullName, "layer.yml");
-        await File.WriteAllTextAsync(file, yaml, Cancel);
-        using IDisposable place = await lab.PlaceAsync(isLong: true);
-        CommandResult result = await lab.RunAsync("build", file, "--name", name, how);
-        Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
-        return new ImageStore(lab.Paths).Find(name);
-    }
 }

@@ -5,46 +5,17 @@ using Xunit;
 namespace Virtigo.GuestTests;
 
 /// <summary>
-/// A second appliance that goes on from where the first one's installer was saved. It differs in all that may differ: name, accounts, time zone
-/// and packages.
+/// An appliance that goes on from where the first one's installer was saved. It differs in all that may differ: name, accounts, time zone, packages, and
+/// that it builds on another.
 /// </summary>
-public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
+[Collection(Grounds.Name)]
+public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
 {
-    private const string Spec = """
-        hostname: desk
-        timezone: Europe/Berlin
-        packages: [curl, -nano]
-        debconf: {curl: {virtigo/test: string it's "quoted" $HOME}}
-        pins: [{package: hello, release: trixie, priority: -1}]
-        user: {name: alice, ssh-keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlIGr4vLf1nPAUTnLv2FbYXJaSKQCg8/W3K3s8fWQvX alice]}
-        groups: [{name: developers, gid: 2000}]
-        users:
-          - {name: bob, full-name: Bob Builder, uid: 1500, groups: [developers], sudo: nopasswd, password: "env:VIRTIGO_TEST_BOB"}
-        files:
-          - {content: "Welcome to {{hostname}}\n", to: /etc/motd, template: true}
-          - {from: site, to: /srv/site, owner: bob, group: developers}
-        units: {mask: apt-daily.timer}
-        run:
-          - echo "$(id -un) $(hostname)" > /srv/ran
-        first-boot:
-          - echo booted > /srv/booted
-        network:
-          interfaces:
-            - {addresses: [192.0.2.10/24, "2001:db8::10/64"], gateway: 192.0.2.1, mtu: 1400}
-            - {mac: 52:54:00:aa:bb:cc, addresses: 198.51.100.5/24}
-          dns: 192.0.2.53
-          search: lab.example
-          proxy: http://proxy.lab.example:3128
-        preseed: |
-          d-i preseed/late_command string echo late > /target/srv/late
-          curl virtigo/other string from the preseed
-        """;
-
     /// <summary>The appliance in an environment: each network is the one that the card's own address is of.</summary>
     private const string Networked = """
         networks: {front: {}, back: {}}
         machines:
-          desk: {appliance: saved.yml, networks: [front, back]}
+          desk: {appliance: desk.yml, networks: [front, back]}
           client: {appliance: web.yml, networks: front}
         tests:
           static addresses:
@@ -55,35 +26,13 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
             - client: ping -c 1 -W 20 desk
         """;
 
-    private const string Password = "correct horse battery";
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("virtigo-saved");
-
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    private string File => Path.Combine(_folder.FullName, "saved.yml");
-
-    public async ValueTask InitializeAsync()
-    {
-        Environment.SetEnvironmentVariable("VIRTIGO_TEST_BOB", Password);
-        await System.IO.File.WriteAllTextAsync(File, Spec, Cancel);
-        string site = _folder.CreateSubdirectory("site").FullName;
-        await System.IO.File.WriteAllTextAsync(Path.Combine(site, "page's name"), "content", Cancel);
-        System.IO.File.CreateSymbolicLink(Path.Combine(site, "link"), "page's name");
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        _folder.Delete(recursive: true);
-        return ValueTask.CompletedTask;
-    }
 
     [Fact]
     public async Task A_second_appliance_installs_no_base_system_and_is_as_described()
     {
         StoredImage first = await lab.Golden;
-        DateTimeOffset before = TimeProvider.System.GetUtcNow();
-        StoredImage image = await BuildAsync("saved", "--force");
+        StoredImage image = await ground.DeskAsync();
 
         Assert.DoesNotContain(image.Manifest.Timings, timing => timing.Stage == "install: base system");
         Assert.Contains(image.Manifest.Materials, material => material.Url.Contains("/libc6_", StringComparison.Ordinal));
@@ -101,24 +50,24 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
         Assert.Equal("", await machine.ShellAsync("grep -rl debian.internal /etc 2>/dev/null; grep -rlE 'alice:[$]|virtigo/own' /var/log/installer", Cancel));
 
-        // What the spec adds.
-        Assert.Equal("Welcome to desk", await machine.ShellAsync("cat /etc/motd", Cancel));
+        // What the specs add.
+        Assert.Equal("of ground\nWelcome to desk", await machine.ShellAsync("cat /etc/ground /etc/motd", Cancel));
         Assert.Equal("bob developers content", await machine.ShellAsync("stat -c '%U %G' \"/srv/site/page's name\" | tr '\\n' ' '; cat /srv/site/link", Cancel));
         Assert.Equal("root desk", await machine.ShellAsync("cat /srv/ran", Cancel));
-        Assert.Equal("booted", await machine.ShellAsync("for i in $(seq 60); do test -e /srv/booted && break; sleep 1; done; cat /srv/booted", Cancel));
+        Assert.Equal("base", await machine.ShellAsync("for i in $(seq 60); do test -e /srv/booted && break; sleep 1; done; cat /srv/booted", Cancel));
         Assert.Equal("gone", await machine.ShellAsync("for i in $(seq 60); do test -e /etc/systemd/system/virtigo-first-boot.service || break; sleep 1; done; ls /usr/local/lib/virtigo 2>/dev/null || echo gone", Cancel));
         Assert.Equal("uid=1500(bob) gid=1500(bob) groups=1500(bob),2000(developers)", await machine.ShellAsync("id bob", Cancel));
         Assert.Equal("root", await machine.ShellAsync("su bob -c 'sudo -n whoami'", Cancel));
         Assert.Equal("same", await machine.ShellAsync(
-            $"perl -e '$h = (getpwnam \"bob\")[1]; print crypt(\"{Password}\", $h) eq $h ? \"same\" : \"other $h\"'", Cancel));
+            $"perl -e '$h = (getpwnam \"bob\")[1]; print crypt(\"{GroundFixture.Password}\", $h) eq $h ? \"same\" : \"other $h\"'", Cancel));
         Assert.Equal("masked", await machine.ShellAsync("systemctl is-enabled apt-daily.timer", Cancel));
         Assert.Equal("rc", await machine.ShellAsync("dpkg-query -W -f '${db:Status-Abbrev}' nano | tr -d ' '", Cancel));
         Assert.Contains("it's \"quoted\" $HOME", await machine.ShellAsync("grep -rh 'quoted' /var/cache/debconf/config.dat", Cancel), StringComparison.Ordinal);
         Assert.Contains("Pin-Priority: -1", await machine.ShellAsync("cat /etc/apt/preferences.d/virtigo", Cancel), StringComparison.Ordinal);
         // The agent writes what it is asked to run into the journal, and so this test's own words.
-        Assert.Equal("", await machine.ShellAsync($"grep -rl --exclude-dir=journal '{Password}' /etc /var /srv 2>/dev/null", Cancel));
-        string manifest = await System.IO.File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(image.DiskPath)!, "manifest.json"), Cancel);
-        Assert.DoesNotContain(Password, manifest, StringComparison.Ordinal);
+        Assert.Equal("", await machine.ShellAsync($"grep -rl --exclude-dir=journal '{GroundFixture.Password}' /etc /var /srv 2>/dev/null", Cancel));
+        string manifest = await File.ReadAllTextAsync(Path.Combine(Path.GetDirectoryName(image.DiskPath)!, "manifest.json"), Cancel);
+        Assert.DoesNotContain(GroundFixture.Password, manifest, StringComparison.Ordinal);
 
         // What the installer's own words and the network's say.
         Assert.Equal("late", await machine.ShellAsync("cat /srv/late", Cancel));
@@ -130,19 +79,18 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
 
         // The saved installer's clock stood still.
         long installed = long.Parse(await machine.ShellAsync("stat -c %Y /var/lib/dpkg/info/curl.list", Cancel), CultureInfo.InvariantCulture);
-        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(installed), before.AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1));
+        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(installed), ground.Began.AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1));
     }
 
     [Fact]
     public async Task A_machine_with_addresses_of_its_own_has_them_in_an_environment()
     {
-        await lab.Golden;
-        await BuildAsync("saved");
-        System.IO.File.Copy(lab.Example, Path.Combine(_folder.FullName, "web.yml"));
-        await System.IO.File.WriteAllTextAsync(Path.Combine(_folder.FullName, "env.yml"), Networked, Cancel);
+        await ground.DeskAsync();
+        File.Copy(lab.Example, Path.Combine(ground.Folder.FullName, "web.yml"));
+        await File.WriteAllTextAsync(Path.Combine(ground.Folder.FullName, "env.yml"), Networked, Cancel);
 
         using IDisposable places = await lab.AllPlacesAsync();
-        CommandResult result = await lab.RunAsync(_folder.FullName, ["test", "env.yml"]);
+        CommandResult result = await lab.RunAsync(ground.Folder.FullName, ["test", "env.yml"]);
 
         Assert.True(result.ExitCode == 0, $"virtigo test ended with {result.ExitCode}:\n{result.Data}{result.People}");
     }
@@ -151,19 +99,10 @@ public sealed class SavedInstallTests(Lab lab) : IAsyncLifetime
     [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task It_is_the_same_as_one_installed_from_the_beginning()
     {
-        await lab.Golden;
-        StoredImage saved = await BuildAsync("saved-again", "--force");
-        StoredImage full = await BuildAsync("saved-full", "--full");
+        StoredImage saved = await ground.DeskAsync();
+        StoredImage full = await ground.BuildAsync("desk-full", GroundFixture.Desk, "--full");
 
         Assert.Equal(full.Manifest.Packages, saved.Manifest.Packages);
         SystemViews.AssertSame(await SystemViews.LookAsync(lab, full.DiskPath), await SystemViews.LookAsync(lab, saved.DiskPath));
-    }
-
-    private async Task<StoredImage> BuildAsync(string name, params string[] how)
-    {
-        using IDisposable place = await lab.PlaceAsync(isLong: true);
-        CommandResult result = await lab.RunAsync(["build", File, "--name", name, .. how]);
-        Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
-        return new ImageStore(lab.Paths).Find(name);
     }
 }

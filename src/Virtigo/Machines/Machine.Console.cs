@@ -110,17 +110,18 @@ public sealed partial class Machine
 
     private async Task<string> SysRqAsync(MachineRun run, char key, Regex answer, CancellationToken cancellationToken)
     {
-        string once = SysRqCommands.Repeatable(key) ? "" : " It may have been taken all the same, so it was given once only.";
-        return await WithinAsync(run, s_sysRqLimit, token => AskAsync(run, key, answer, token), waited =>
+        bool again = SysRqCommands.Repeatable(key);
+        string once = again ? "" : " It may have been taken all the same, so it was given once only.";
+        return await WithinAsync(run, s_sysRqLimit, token => AskAsync(run, key, answer, again, token), waited =>
             $"{Name}: the kernel did not say within {waited.TotalSeconds:0} s that it takes SysRq {key}; its console must be the serial port.{once}", cancellationToken);
     }
 
-    private async Task<string> AskAsync(MachineRun run, char key, Regex answer, CancellationToken cancellationToken)
+    private async Task<string> AskAsync(MachineRun run, char key, Regex answer, bool again, CancellationToken cancellationToken)
     {
         for (long before = run.Console.Total; ;)
         {
             await run.Guest.SysRqAsync(_config.Console, key, cancellationToken);
-            using CancellationTokenSource patience = SysRqCommands.Repeatable(key) ? new(_config.Speed.Scale(s_sysRqPatience), _config.Clock) : new();
+            using CancellationTokenSource patience = again ? new(_config.Speed.Scale(s_sysRqPatience), _config.Clock) : new();
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             try
             {

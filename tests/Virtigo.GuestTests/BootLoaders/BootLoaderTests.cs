@@ -16,7 +16,7 @@ public sealed class BootLoaderTests(Lab lab) : IDisposable
     /// <summary>An image that an installer made, with its boot loader wiped off, boots to its agent by its own, put back, and by one made here.</summary>
     [Theory]
     [InlineData("repair")]
-    [InlineData("install")]
+    [InlineData("install", Traits = [Tiers.Name, Tiers.Thorough])]
     public async Task An_installed_image_whose_boot_loader_was_wiped_boots_again(string verb)
     {
         StoredImage image = await lab.Golden;

@@ -37,7 +37,7 @@ public sealed class InferTests : IDisposable
         ["etc/apt/apt.conf.d/80proxy"] = "Acquire::http::Proxy \"http://proxy.corp.example:3128\";\n",
         ["etc/apt/sources.list.d/vendor.sources"] = "Types: deb\nURIs: https://packages.vendor.example/debian/\nSuites: stable\nComponents: main extra\nSigned-By: /etc/apt/keyrings/vendor.asc\n",
         ["etc/apt/sources.list.d/old.list"] = "deb http://old.example/ x main\n",
-        ["etc/apt/keyrings/vendor.asc"] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n",
+        ["usr/share/vendor/vendor.asc"] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n",
         ["etc/systemd/system/backup.service"] = "[Service]\nExecStart=/bin/true\n",
         ["etc/nginx/nginx.conf"] = "changed\n",
         ["etc/nginx/mime.types"] = "as it was\n",
@@ -98,6 +98,7 @@ public sealed class InferTests : IDisposable
 
     private static Dictionary<string, string> Links { get; } = new()
     {
+        ["etc/apt/keyrings"] = "../../usr/share/vendor",
         ["etc/systemd/system/apt-daily.timer"] = "/dev/null",
         ["etc/systemd/system/multi-user.target.wants/nginx.service"] = "/usr/lib/systemd/system/nginx.service",
         ["etc/systemd/system/multi-user.target.wants/backup.service"] = "/etc/systemd/system/backup.service",

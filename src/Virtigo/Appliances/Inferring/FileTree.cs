@@ -47,8 +47,11 @@ internal sealed class TarTree : IFileTree
     private const int MostEntries = 50_000;
     private const long MostBytes = 256L << 20;
     private const int MostFileBytes = 64 << 20;
-    private const int MostLinks = 40;
     private readonly SortedDictionary<string, (int Mode, byte[]? Content, string? Target)> _entries = new(StringComparer.Ordinal);
+
+    // Those too that have no entry of their own.
+    private readonly HashSet<string> _folders = new(StringComparer.Ordinal);
+    private long _bytes;
 
     private TarTree()
     {
@@ -60,7 +63,6 @@ internal sealed class TarTree : IFileTree
     {
         var tree = new TarTree();
         var reader = new HostileTarReader(archive);
-        long bytes = 0;
         while (await reader.NextAsync(cancellationToken) is { } entry)
         {
             if (entry.Kind is TarKind.HardLink or TarKind.Special || entry.SparseSize is not null)
@@ -68,72 +70,48 @@ internal sealed class TarTree : IFileTree
                 continue;
             }
 
-            bytes += entry.Size;
-            if (tree._entries.Count >= MostEntries || bytes > MostBytes || entry.Size > MostFileBytes)
-            {
-                throw new InvalidDataException("the machine's files are more than its settings can be");
-            }
-
+            string path = string.Concat(GuestPath.Names(entry.Name).Select(name => "/" + name));
+            tree.Count(path, entry.Size);
             byte[] content = new byte[entry.Size];
             for (int at = 0, read; at < content.Length && (read = await reader.ReadAsync(content.AsMemory(at), cancellationToken)) > 0; at += read)
             {
             }
 
-            tree._entries[Clean(entry.Name)] = (entry.Mode, entry.Kind == TarKind.File ? content : null, entry.Kind == TarKind.Symlink ? entry.Target : null);
+            tree._entries[path] = (entry.Mode, entry.Kind == TarKind.File ? content : null, entry.Kind == TarKind.Symlink ? entry.Target : null);
+            for (string folder = Parent(path); folder.Length > 0 && tree._folders.Add(folder); folder = Parent(folder))
+            {
+                tree.Count(folder, 0);
+            }
         }
 
         return tree;
     }
 
-    public byte[]? Read(string path, int limit) => Follow(path) is { } found && _entries[found].Content is { } content && content.Length <= limit ? content : null;
+    public byte[]? Read(string path, int limit) => Entry(path)?.Content is { } content && content.Length <= limit ? content : null;
 
-    public IReadOnlyList<string> List(string folder)
+    public IReadOnlyList<string> List(string folder) => Follow(folder) is { } found
+        ? [.. _entries.Keys.Where(path => path.StartsWith(found + "/", StringComparison.Ordinal)).Select(path => path[(found.Length + 1)..].Split('/')[0]).Distinct()]
+        : [];
+
+    public string? Target(string path) =>
+        Follow(Parent(path)) is { } folder && _entries.TryGetValue(folder + path[path.LastIndexOf('/')..], out var entry) ? entry.Target : null;
+
+    public int? Mode(string path) => Entry(path)?.Mode;
+
+    private void Count(string path, long size)
     {
-        string prefix = Clean(folder).TrimEnd('/') + "/";
-        return [.. _entries.Keys.Where(path => path.StartsWith(prefix, StringComparison.Ordinal) && path.Length > prefix.Length)
-            .Select(path => path[prefix.Length..].Split('/')[0]).Distinct()];
-    }
-
-    public string? Target(string path) => _entries.TryGetValue(Clean(path), out var entry) ? entry.Target : null;
-
-    public int? Mode(string path) => Follow(path) is { } found ? _entries[found].Mode : null;
-
-    private static string Clean(string name)
-    {
-        var parts = new List<string>();
-        foreach (string part in name.Split('/'))
+        if (size > MostFileBytes || (_bytes += path.Length + size) > MostBytes || _entries.Count + _folders.Count >= MostEntries)
         {
-            if (part == "..")
-            {
-                parts.RemoveRange(Math.Max(0, parts.Count - 1), Math.Min(1, parts.Count));
-            }
-            else if (part is not ("" or "."))
-            {
-                parts.Add(part);
-            }
+            throw new InvalidDataException("the machine's files are more than its settings can be");
         }
-
-        return "/" + string.Join('/', parts);
     }
 
-    private string? Follow(string path)
-    {
-        path = Clean(path);
-        for (int links = 0; links < MostLinks; links++)
-        {
-            if (!_entries.TryGetValue(path, out var entry))
-            {
-                return null;
-            }
+    private static string Parent(string path) => path[..Math.Max(0, path.LastIndexOf('/'))];
 
-            if (entry.Target is not { } target)
-            {
-                return path;
-            }
+    private (int Mode, byte[]? Content, string? Target)? Entry(string path) =>
+        Follow(path) is { } found && _entries.TryGetValue(found, out var entry) ? entry : null;
 
-            path = Clean(target.StartsWith('/') ? target : path[..(path.LastIndexOf('/') + 1)] + target);
-        }
-
-        return null;
-    }
+    private string? Follow(string path) => GuestPath.Follow("", path,
+        (folder, name) => _entries.ContainsKey($"{folder}/{name}") || _folders.Contains($"{folder}/{name}") ? $"{folder}/{name}" : null,
+        at => _entries.TryGetValue(at, out var entry) ? entry.Target : null);
 }
