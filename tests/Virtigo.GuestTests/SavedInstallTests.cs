@@ -34,7 +34,9 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
         StoredImage first = await lab.Golden;
         StoredImage image = await ground.DeskAsync();
 
-        Assert.DoesNotContain(image.Manifest.Timings, timing => timing.Stage == "install: base system");
+        // A golden image that is kept may be older than the archive's last news, which no saved installer has.
+        bool archiveStoodStill = image.Manifest.Archives.SequenceEqual(first.Manifest.Archives);
+        Assert.Equal(!archiveStoodStill, image.Manifest.Timings.Any(timing => timing.Stage == "install: base system"));
         Assert.Contains(image.Manifest.Materials, material => material.Url.Contains("/libc6_", StringComparison.Ordinal));
         Assert.Contains(image.Manifest.Materials, material => material.Url.Contains("/curl_", StringComparison.Ordinal));
         Assert.NotEqual(first.Key, image.Key);

@@ -44,7 +44,7 @@ public sealed class XenBed : IAsyncDisposable
     private const string Ground = "/opt/ground";
     private const string Report = "/opt/results/report.json";
     private const string Command = "/opt/command";
-    private const int HomeMiB = 8192;
+    private const int FurnitureMiB = 8192;
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(60);
     private static readonly CommandOptions s_options = new()
     {
@@ -94,7 +94,7 @@ public sealed class XenBed : IAsyncDisposable
             work = WorkFolder.Create(lab.Paths, "xen");
             string overlay = Path.Combine(work.Path, "overlay.qcow2");
             await QemuImage.CreateOverlayAsync(image.DiskPath, null, overlay, Cancel);
-            string? home = store == BedStore.None ? null : await MakeHomeAsync(lab, golden, store, work.Path);
+            string furniture = await MakeFurnitureAsync(lab, golden, store, work.Path);
             dom0 = new Machine(new MachineConfig
             {
                 Name = "dom0",
@@ -104,7 +104,7 @@ public sealed class XenBed : IAsyncDisposable
                 {
                     Name = "dom0",
                     WorkDirectory = sockets.Path,
-                    MemoryMiB = home is null ? 2048 : 3584,
+                    MemoryMiB = store == BedStore.None ? 2048 : 3584,
                     Accelerator = Accelerator.Tcg,
                     CpuModel = GuestPlatform.EmulatedProcessor + (store == BedStore.Whole ? "" : ",+npt"),
                     AgentChannel = true,
@@ -112,21 +112,15 @@ public sealed class XenBed : IAsyncDisposable
                     Disks =
                     [
                         new GuestDisk(overlay, Virtigo.Hypervisors.DiskFormat.Qcow2) { Unsafe = true },
-                        .. home is null ? Array.Empty<GuestDisk>() : [new GuestDisk(home, Virtigo.Hypervisors.DiskFormat.Raw) { Unsafe = true }],
+                        new GuestDisk(furniture, Virtigo.Hypervisors.DiskFormat.Raw) { Unsafe = true },
                     ],
                     Serials = [new GuestSerial("console") { LogFile = Path.Combine(work.Path, "console.log") }],
                 },
             });
             var clock = Stopwatch.StartNew();
             await dom0.StartAsync(Cancel);
-            await FurnishAsync(dom0, work.Path);
+            await FurnishAsync(dom0);
             TestContext.Current.SendDiagnosticMessage("The dom0 is up and has what tests need after {0:0} s.", clock.Elapsed.TotalSeconds);
-            if (home is not null)
-            {
-                await dom0.CopyInAsync(Path.GetDirectoryName(lab.Command)!, Command, Cancel);
-                await dom0.RunAsync($"mkdir -p {XenGround.Home}; mount /dev/vdb {XenGround.Home}", Cancel);
-            }
-
             return new XenBed(place, sockets, work, dom0);
         }
         catch
@@ -219,60 +213,75 @@ public sealed class XenBed : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes a disk with the folder that the command in the dom0 has everything in: the image, and what its plan is made from without a network.</summary>
-    private static async Task<string> MakeHomeAsync(Lab lab, StoredImage golden, BedStore store, string work)
+    /// <summary>Makes the disk with what is not the system's: far faster than handing it to a guest that is emulated.</summary>
+    private static async Task<string> MakeFurnitureAsync(Lab lab, StoredImage golden, BedStore store, string work)
     {
-        string folder = Path.Combine(work, "home");
+        string top = Path.Combine(work, "furniture");
+        string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        string root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
+        string resolver = Directory.EnumerateDirectories(Path.Combine(root, "host", "fxr")).Order(StringComparer.Ordinal).Last();
+        foreach (string folder in (string[])[runtime, resolver])
+        {
+            await CopyAsync(folder, Path.Combine(In(top, Dotnet), Path.GetRelativePath(root, folder)));
+        }
+
+        await CopyAsync(AppContext.BaseDirectory, In(top, Tests));
+        await QemuImage.CreateAsync(Path.Combine(Directory.CreateDirectory(In(top, Ground)).FullName, "empty.qcow2"), 1 << 20, Cancel);
+        if (store != BedStore.None)
+        {
+            await CopyAsync(Path.GetDirectoryName(lab.Command)!, In(top, Command));
+            await MakeHomeAsync(lab, golden, store, In(top, XenGround.Home));
+        }
+
+        string disk = Path.Combine(work, "furniture.img");
+        await Tool.RunAsync("mke2fs", ["-q", "-t", "ext4", "-d", top, disk, FormattableString.Invariant($"{FurnitureMiB}m")], Cancel);
+        Directory.Delete(top, recursive: true);
+        return disk;
+    }
+
+    /// <summary>Makes the folder that the command in the dom0 has everything in: the image, and what its plan is made from without a network.</summary>
+    private static async Task MakeHomeAsync(Lab lab, StoredImage golden, BedStore store, string folder)
+    {
         var home = HostPaths.FromEnvironment(name => name == "VIRTIGO_HOME" ? folder : null);
         await Tool.RunAsync("env", ["VIRTIGO_HOME=" + folder, lab.Command, "explain", lab.Example], Cancel);
         Directory.CreateDirectory(home.Images);
         await Tool.RunAsync("cp", ["-al", Path.GetDirectoryName(golden.DiskPath)!, home.Images], Cancel);
-        await Tool.RunAsync("cp", ["-r", lab.Paths.Builds, home.Builds], Cancel);
+        await CopyAsync(lab.Paths.Builds, home.Builds);
         if (store == BedStore.Whole)
         {
             await lab.AssembleAsync(InstallMachine.Xen);
             await Tool.RunAsync("cp", ["-alfT", lab.Paths.Pool, home.Pool], Cancel);
             await Tool.RunAsync("cp", ["-alfT", lab.Paths.Installers, home.Installers], Cancel);
         }
-
-        string disk = Path.Combine(work, "home.img");
-        await Tool.RunAsync("mke2fs", ["-q", "-t", "ext4", "-d", folder, disk, FormattableString.Invariant($"{HomeMiB}m")], Cancel);
-        Directory.Delete(folder, recursive: true);
-        return disk;
     }
 
-    private static async Task FurnishAsync(Machine dom0, string work)
+    private static string In(string top, string path) => Path.Combine(top, Path.GetRelativePath("/opt", path));
+
+    private static async Task CopyAsync(string folder, string target)
     {
-        string runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
-        string root = Path.GetFullPath(Path.Combine(runtime, "..", "..", ".."));
-        string resolver = Directory.EnumerateDirectories(Path.Combine(root, "host", "fxr")).Order(StringComparer.Ordinal).Last();
-        foreach (string folder in (string[])[runtime, resolver])
-        {
-            await dom0.CopyInAsync(folder, $"{Dotnet}/{Path.GetRelativePath(root, folder)}", Cancel);
-        }
-
-        await dom0.CopyInAsync(AppContext.BaseDirectory, Tests, Cancel);
-        string disk = Path.Combine(work, "empty.qcow2");
-        await QemuImage.CreateAsync(disk, 1 << 20, Cancel);
-        await dom0.CopyInAsync(disk, Ground + "/", Cancel);
-        await dom0.RunAsync($$"""
-            set -e
-            cd {{Ground}}
-            cp "/boot/vmlinuz-$(uname -r)" vmlinuz
-            cp /bin/busybox busybox
-            unpack() {
-              list=$1
-              shift
-              modprobe -aD "$@" | while read -r verb path _; do
-                name=$(basename "$path" .xz)
-                if [ "$verb" = insmod ] && ! grep -qsx "$name" "$list"; then
-                  busybox xz -dc "$path" >"$name"
-                  echo "$name" >>"$list"
-                fi
-              done
-            }
-            unpack own-modules xen-blkfront xen-netfront
-            unpack machine-modules virtio_pci virtio_blk virtio_net virtio_console ata_piix sr_mod
-            """.ReplaceLineEndings("\n"), Cancel);
+        Directory.CreateDirectory(target);
+        await Tool.RunAsync("cp", ["-rT", folder, target], Cancel);
     }
+
+    /// <summary>Mounts the disk, and adds what of the system's own the tests need.</summary>
+    private static async Task FurnishAsync(Machine dom0) => await dom0.RunAsync($$"""
+        set -e
+        mount /dev/vdb /opt
+        cd {{Ground}}
+        cp "/boot/vmlinuz-$(uname -r)" vmlinuz
+        cp /bin/busybox busybox
+        unpack() {
+          list=$1
+          shift
+          modprobe -aD "$@" | while read -r verb path _; do
+            name=$(basename "$path" .xz)
+            if [ "$verb" = insmod ] && ! grep -qsx "$name" "$list"; then
+              busybox xz -dc "$path" >"$name"
+              echo "$name" >>"$list"
+            fi
+          done
+        }
+        unpack own-modules xen-blkfront xen-netfront
+        unpack machine-modules virtio_pci virtio_blk virtio_net virtio_console ata_piix sr_mod
+        """.ReplaceLineEndings("\n"), Cancel);
 }

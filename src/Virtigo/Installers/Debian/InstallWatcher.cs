@@ -306,7 +306,7 @@ internal sealed partial class InstallWatcher
         return new InstallFailure(FailureKind.Stalled,
             $"The installer has said nothing for {silence.TotalMinutes:0} minutes, in the stage {_stages.Stage}. "
             + $"Its last line: {OneLine(last)}.{asked}",
-            "See the screen and the log in the report; on a slow or busy host give it more time.",
+            "See the screen and the log in the report. If much else ran on this host, run it again beside less.",
             [.. _recent.TakeLast(EvidenceLines / 2), .. _console.LastLines(EvidenceLines / 2)]);
     }
 

@@ -6,8 +6,8 @@ namespace Virtigo.Installers.Debian;
 internal sealed record InstallWatcherOptions
 {
     /// <summary>The silence after which an install counts as stuck, on the reference machine of <see cref="HostSpeed"/>; the longest silence
-    /// of a good one there is two and a half minutes, while an initramfs is built.</summary>
-    public TimeSpan QuietLimit { get; init; } = TimeSpan.FromMinutes(10);
+    /// of a good one there is two and a half minutes, while an initramfs is built, and beside much else four times that.</summary>
+    public TimeSpan QuietLimit { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>How long a prompt has to stand before it counts, so that the log has caught up with the screen.</summary>
     public TimeSpan PromptSettles { get; init; } = TimeSpan.FromSeconds(5);

@@ -160,7 +160,7 @@ internal sealed class UbuntuWatcher
             {
                 Fail(new InstallFailure(FailureKind.Stalled,
                     $"The installer has said nothing for {silence.TotalMinutes:0} minutes, in the stage {_stage}. Its last line: {Short(_recent.LastOrDefault() ?? "nothing")}.",
-                    "See its console in the report; on a slow or busy host give it more time.", Evidence()));
+                    "See its console in the report. If much else ran on this host, run it again beside less.", Evidence()));
             }
             else if (_failure is null)
             {
