@@ -35,8 +35,11 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
         StoredImage image = await ground.DeskAsync();
 
         // A golden image that is kept may be older than the archive's last news, which no saved installer has.
-        bool archiveStoodStill = image.Manifest.Archives.SequenceEqual(first.Manifest.Archives);
-        Assert.Equal(!archiveStoodStill, image.Manifest.Timings.Any(timing => timing.Stage == "install: base system"));
+        if (image.Manifest.Archives.SequenceEqual(first.Manifest.Archives))
+        {
+            Assert.DoesNotContain(image.Manifest.Timings, timing => timing.Stage == "install: base system");
+        }
+
         Assert.Contains(image.Manifest.Materials, material => material.Url.Contains("/libc6_", StringComparison.Ordinal));
         Assert.Contains(image.Manifest.Materials, material => material.Url.Contains("/curl_", StringComparison.Ordinal));
         Assert.NotEqual(first.Key, image.Key);
