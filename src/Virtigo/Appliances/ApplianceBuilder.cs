@@ -228,7 +228,7 @@ public sealed class ApplianceBuilder(HostPaths paths, IReadOnlyList<IHypervisor>
     /// </summary>
     private static string Recipe(AppliancePlan plan) => PartsHash.Of(plan.IsUbuntu()
         ? [plan.Fingerprint, .. UbuntuPlan.Recipe(plan)]
-        : [plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany((part, index) => InstallWay.Own(part, first: index == 0))]);
+        : [plan.Fingerprint, .. InstallWay.Parts(plan), .. plan.Parts.SelectMany(InstallWay.Own)]);
 
     private Task RememberAsync(AppliancePlan plan, PlanArchives archives, string key, CancellationToken cancellationToken) =>
         _store.RememberAsync(

@@ -230,7 +230,7 @@ internal sealed class ApplianceInstall(
                 return InstallHooks.PackAsync(
                     part == 0
                         ? InstallHooks.Own(choices, PreseedWriter.Write(DebianAnswers.Own(choices), redact: false), nonce, more)
-                        : InstallHooks.Layer(choices, nonce, more),
+                        : InstallHooks.Layer(choices, part, nonce, more),
                     clock.GetUtcNow(), token);
             },
             Marker = InstallHooks.Marker(nonce),

@@ -23,7 +23,7 @@ internal static class InstallWay
     /// <param name="part">The part, counted from the undermost, which is 0.</param>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string Before(AppliancePlan plan, int part) =>
-        PartsHash.Of([.. Parts(plan), .. plan.Parts.Take(part).SelectMany((below, index) => Own(below, first: index == 0).Prepend(below.Fingerprint))]);
+        PartsHash.Of([.. Parts(plan), .. plan.Parts.Take(part).SelectMany((below, index) => Own(below, index).Prepend(below.Fingerprint))]);
 
     /// <summary>The whole way to each part: what the plan decides of it, the archive's state, the installer, and what the guest runs on.</summary>
     /// <returns>For each part 64 lower-case hexadecimal digits.</returns>
@@ -33,15 +33,15 @@ internal static class InstallWay
 
     /// <summary>What this version of Virtigo tells the installer of a part of an appliance.</summary>
     /// <param name="part">The part.</param>
-    /// <param name="first">Whether it builds on no other.</param>
-    public static IEnumerable<string> Own(AppliancePlan part, bool first)
+    /// <param name="index">How many are below it.</param>
+    public static IEnumerable<string> Own(AppliancePlan part, int index)
     {
         DebianChoices choices = Nameless(part.ToDebianChoices());
         return
         [
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
-            .. (first ? InstallHooks.Own(choices, "", "") : InstallHooks.Layer(choices, "", more: false))
-                .Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal)).Select(file => file.Text),
+            .. (index == 0 ? InstallHooks.Own(choices, "", "") : InstallHooks.Layer(choices, index, "", more: false))
+                .Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal) && !file.Path.EndsWith(".tar", StringComparison.Ordinal)).Select(file => file.Text),
         ];
     }
 

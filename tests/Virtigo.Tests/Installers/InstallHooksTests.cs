@@ -16,7 +16,7 @@ public sealed class InstallHooksTests
     ];
 
     private static IReadOnlyList<InitrdFile> Layer(bool more) =>
-        InstallHooks.Layer(Choices(null) with { Packages = new(["curl", "nano-"], "test") }, "n0nce", more);
+        InstallHooks.Layer(Choices(null) with { Packages = new(["curl", "nano-"], "test") }, 1, "n0nce", more);
 
     internal static DebianChoices Choices(DebianUser? user) => new()
     {
@@ -39,7 +39,7 @@ public sealed class InstallHooksTests
     public async Task Every_script_is_a_script_that_a_plain_shell_reads()
     {
         InitrdFile[] scripts = [.. Hooks(s_user).Concat(Layer(more: true)).Where(file => Text(file).StartsWith("#!/bin/sh\n", StringComparison.Ordinal))];
-        Assert.Equal(9, scripts.Length);
+        Assert.Equal(10, scripts.Length);
         foreach (InitrdFile script in scripts)
         {
             Assert.True(script.Mode.HasFlag(UnixFileMode.UserExecute), script.Path);
@@ -83,6 +83,44 @@ public sealed class InstallHooksTests
         Assert.Contains(Layer(more: true), file => file.Path == "virtigo/more");
         Assert.DoesNotContain(Hooks(null).Concat(Layer(more: false)), file => file.Path == "virtigo/more");
         Assert.Contains("sh curl nano- ||", Text(Layer(more: false).Single(file => file.Path == "virtigo/own")), StringComparison.Ordinal);
+    }
+
+    /// <summary>What builds on an appliance is installed over the installer's network, whatever network the appliance is to have.</summary>
+    [Theory]
+    [InlineData("", "below beside\nabove beside\n", false)]
+    [InlineData("exit 1", "below beside\n", true)]
+    public async Task A_system_leaves_the_installers_network_when_all_that_builds_on_it_is_installed(string end, string done, bool failed)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-leaving");
+        try
+        {
+            var network = new TargetNetwork { Proxy = new Uri("http://proxy.example:3128") };
+            DebianChoices choices = Choices(null) with { Target = TargetChoices.None with { Network = network } };
+            IReadOnlyList<InitrdFile> below = InstallHooks.Own(choices, "", "n0nce", more: true), above = InstallHooks.Layer(choices, 1, "n0nce", more: false);
+            foreach (InitrdFile file in below.Concat(above).Where(file => file.Path.StartsWith("virtigo/leaving/", StringComparison.Ordinal)))
+            {
+                bool isFirst = below.Contains(file);
+                string path = Path.Combine(folder.FullName, file.Path);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await File.WriteAllTextAsync(path, file.Path.EndsWith("/leave", StringComparison.Ordinal)
+                    ? $"echo $(cat $VIRTIGO_GIVEN/network.tar) >>{folder.FullName}/done\n{(isFirst ? end : "")}\n"
+                    : isFirst ? "below beside" : "above beside", TestContext.Current.CancellationToken);
+            }
+
+            string[] hooks = [.. Hooks(null).Concat(below).Select(file => file.Path).Where(path => path.StartsWith("usr/lib/finish-install.d/9", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)];
+            Assert.Equal(["93virtigo-more", "93virtigo-network", "94virtigo"], hooks.Select(Path.GetFileName).Where(name => name!.StartsWith("93virtigo-", StringComparison.Ordinal) || name == "94virtigo"));
+            string script = Text(below.Single(file => file.Path.EndsWith("/93virtigo-network", StringComparison.Ordinal))).Replace("/virtigo/", $"{folder.FullName}/virtigo/", StringComparison.Ordinal);
+            using Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", script]))!;
+            await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+            Assert.Equal(failed ? 1 : 0, shell.ExitCode);
+            Assert.Equal(done, await File.ReadAllTextAsync(Path.Combine(folder.FullName, "done"), TestContext.Current.CancellationToken));
+            Assert.Equal(failed, File.Exists(Path.Combine(folder.FullName, "virtigo/steps/failed")));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -80,7 +80,7 @@ internal sealed class TargetShell : IDisposable
     /// <summary>Puts the files where the installer would have them.</summary>
     public void Hand(TargetSteps steps)
     {
-        foreach (InitrdFile file in steps.Files)
+        foreach (InitrdFile file in steps.Files.Concat(steps.LeavingFiles))
         {
             File.WriteAllBytes(System.IO.Path.Combine(Folder, "given", System.IO.Path.GetFileName(file.Path)), file.Content.ToArray());
         }

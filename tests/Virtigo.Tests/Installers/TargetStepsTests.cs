@@ -48,8 +48,9 @@ public sealed class TargetStepsTests
     {
         TargetSteps steps = TargetSteps.For(Everything);
         var text = new StringBuilder();
-        text.Append("== before packages\n").Append(steps.BeforePackages).Append("== at the end\n").Append(steps.AtEnd);
-        foreach (InitrdFile file in steps.Files)
+        text.Append("== before packages\n").Append(steps.BeforePackages).Append("== at the end\n").Append(steps.AtEnd)
+            .Append("== when nothing more is installed\n").Append(steps.Leaving);
+        foreach (InitrdFile file in steps.Files.Concat(steps.LeavingFiles))
         {
             text.Append($"== {file.Path} {Convert.ToString((int)file.Mode, 8)}\n");
             if (file.Path.EndsWith(".tar", StringComparison.Ordinal))
@@ -74,8 +75,8 @@ public sealed class TargetStepsTests
     public void Nothing_asked_for_is_nothing_done()
     {
         TargetSteps steps = TargetSteps.For(TargetChoices.None);
-        Assert.Equal("", steps.BeforePackages + steps.AtEnd);
-        Assert.Empty(steps.Files);
+        Assert.Equal("", steps.BeforePackages + steps.AtEnd + steps.Leaving);
+        Assert.Empty(steps.Files.Concat(steps.LeavingFiles));
         Assert.True(TargetChoices.None.IsNothing);
         Assert.False(Everything.IsNothing);
         Assert.DoesNotContain(Own(TargetChoices.None), file => file.Path is "virtigo/before" or "usr/lib/finish-install.d/93virtigo");
@@ -133,7 +134,7 @@ public sealed class TargetStepsTests
         Assert.Equal("ssh-ed25519 AAAA bob@desk\n", shell.Read("home/bob/.ssh/authorized_keys"));
         Assert.Equal("data ALL=(ALL:ALL) NOPASSWD: ALL\n", shell.Read("etc/sudoers.d/data"));
         Assert.Equal("<p>hello</p>\n", shell.Read("var/www/site/index.html"));
-        Assert.Contains("URIs: https://packages.vendor.example/debian/\n", shell.Read("etc/apt/sources.list.d/vendor.sources"));
+        Assert.Contains("URIs: http://packages.vendor.example/debian/\n", shell.Read("etc/apt/sources.list.d/vendor.sources"));
         Assert.Equal("/var/www/site/index.html", new FileInfo(shell.Path("etc/alternatives/page")).LinkTarget);
         Assert.Contains(calls, call => call is ["systemctl", "enable", "--", "backup@home.timer"]);
         Assert.Contains(calls, call => call is ["systemctl", "mask", "--", "apt-daily.timer"]);
@@ -144,6 +145,9 @@ public sealed class TargetStepsTests
         Assert.Equal("touch /var/tmp/booted\n", shell.Read("usr/local/lib/virtigo/first-boot.d/001"));
         Assert.Equal("/etc/systemd/system/virtigo-first-boot.service",
             new FileInfo(shell.Path("etc/systemd/system/multi-user.target.wants/virtigo-first-boot.service")).LinkTarget);
+
+        Assert.Equal(0, shell.Run(steps.Leaving));
+        Assert.Contains("URIs: https://packages.vendor.example/debian/\n", shell.Read("etc/apt/sources.list.d/vendor.sources"));
         Assert.False(shell.Failed);
     }
 

@@ -22,6 +22,8 @@ internal static class InstallHooks
     /// <summary>Where the guest fetches that part, on the host of its archive.</summary>
     public const string OwnPath = "virtigo/own";
 
+    private const string LeavingFolder = "virtigo/leaving";
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private const UnixFileMode Executable = OwnerOnly | UnixFileMode.UserExecute
@@ -69,14 +71,19 @@ internal static class InstallHooks
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("usr/lib/finish-install.d/93virtigo", steps.AtEnd),
+            .. Leaving(steps, 0),
+            Script("usr/lib/finish-install.d/93virtigo-network", Leave),
             .. OptionalScript("usr/lib/finish-install.d/92virtigo", choices.Machine.AtEnd),
             .. Ending(choices.Machine, nonce, more),
         ];
     }
 
     /// <summary>The files of an appliance that builds on the one installed so far, beside those that are there.</summary>
-    /// <inheritdoc cref="Own"/>
-    public static IReadOnlyList<InitrdFile> Layer(DebianChoices choices, string nonce, bool more)
+    /// <param name="choices">What is added.</param>
+    /// <param name="part">How many appliances are below it.</param>
+    /// <param name="nonce">Letters and digits that nothing in the guest can know otherwise.</param>
+    /// <param name="more">Whether an appliance that builds on this one follows.</param>
+    public static IReadOnlyList<InitrdFile> Layer(DebianChoices choices, int part, string nonce, bool more)
     {
         TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
         string packages = string.Join(' ', choices.Packages.Value.Select(ShellQuote.Word));
@@ -86,8 +93,15 @@ internal static class InstallHooks
             .. steps.Files,
             .. OptionalScript("virtigo/before", steps.BeforePackages),
             .. OptionalScript("virtigo/after", steps.AtEnd),
+            .. Leaving(steps, part),
             .. Ending(choices.Machine, nonce, more),
         ];
+    }
+
+    private static IEnumerable<InitrdFile> Leaving(TargetSteps steps, int part)
+    {
+        string folder = string.Create(CultureInfo.InvariantCulture, $"{LeavingFolder}/{part:000}");
+        return OptionalScript(folder + "/leave", steps.Leaving).Concat(steps.LeavingFiles.Select(file => file with { Path = $"{folder}/{Path.GetFileName(file.Path)}" }));
     }
 
     private static string Wake(DebianChoices choices)
@@ -199,6 +213,21 @@ internal static class InstallHooks
         while [ -e /virtigo/more ] && [ ! -e /virtigo/steps/failed ]; do
             rm -rf /virtigo/more /virtigo/own /virtigo/before /virtigo/after /virtigo/steps
             sh /usr/lib/pre-pkgsel.d/99virtigo
+        done
+        exit 0
+
+        """;
+
+    /// <summary>Has the system leave the installer's network: the appliance and each that builds on it, in their order, and after the last was installed.</summary>
+    private const string Leave = """
+        #!/bin/sh
+        if [ -e /virtigo/steps/failed ]; then exit 0; fi
+        for part in /virtigo/leaving/*; do
+            if [ -e "$part/leave" ] && ! VIRTIGO_GIVEN=$part sh "$part/leave"; then
+                mkdir -p /virtigo/steps
+                : >/virtigo/steps/failed
+                exit 1
+            fi
         done
         exit 0
 

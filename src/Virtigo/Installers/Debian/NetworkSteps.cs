@@ -3,7 +3,7 @@ using System.Text;
 namespace Virtigo.Installers.Debian;
 
 /// <summary>
-/// What sets up the installed system's network. It comes last: until the install ends, the system being installed uses the installer's network.
+/// What sets up the installed system's network. It comes last: until nothing more is installed, the system uses the installer's network.
 /// </summary>
 internal static class NetworkSteps
 {
@@ -41,7 +41,7 @@ internal static class NetworkSteps
         }
     }
 
-    /// <summary>The part of the script at the end of the install that puts the files into place; empty when there is nothing to do.</summary>
+    /// <summary>The part of the last script that puts the files into place; empty when there is nothing to do.</summary>
     public static string Script(TargetNetwork network)
     {
         var script = new StringBuilder();

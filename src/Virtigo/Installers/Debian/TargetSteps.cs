@@ -5,9 +5,9 @@ using Virtigo.Host;
 namespace Virtigo.Installers.Debian;
 
 /// <summary>
-/// What is done in the installed system beside the installer's own steps, as files to hand over and two scripts for the installer's shell:
-/// one for when the base system is installed and upgraded and before packages are, one for the end of the install. Every value reaches the
-/// guest as data: as a file, or as one quoted word.
+/// What is done in the installed system beside the installer's own steps, as files to hand over and three scripts for the installer's shell:
+/// one for when the base system is installed and upgraded and before packages are, one for the end of the install, and one for when nothing more
+/// is installed. Every value reaches the guest as data: as a file, or as one quoted word.
 /// </summary>
 internal sealed class TargetSteps
 {
@@ -91,35 +91,36 @@ internal sealed class TargetSteps
     {
         TargetEntry[] before = [.. AptFiles(choices)];
         TargetEntry[] after = [.. FinalFiles(choices)];
-        TargetEntry[] network = [.. NetworkSteps.Files(choices.Network, domain)];
+        TargetEntry[] sources = [.. Secured(choices).Select(repository => Text(repository.SourcePath, Source(repository, repository.Url.Scheme), Plain))];
         BeforePackages = Before(choices, before);
         AtEnd = End(choices, after);
-        var files = new List<InitrdFile>();
-        void Add(string name, byte[] content)
-        {
-            if (content.Length > 0)
-            {
-                files.Add(new InitrdFile($"{Folder}/{name}", Secret, content));
-            }
-        }
-
-        Add("before.tar", before.Length == 0 ? [] : TargetArchive.Write(before));
-        Add("network.tar", network.Length == 0 ? [] : TargetArchive.Write(network));
-        Add("after.tar", after.Length == 0 ? [] : TargetArchive.Write(after));
-        Add("profile", Utf8(choices.Profile));
-        Add("debconf", Utf8(string.Concat(Answers(choices).Select(answer => $"{answer.Package} {answer.Question} {answer.Type} {answer.Value}".TrimEnd(' ') + "\n"))));
-        Add("passwords", Utf8(string.Concat(choices.Users.Where(user => user.PasswordHash is not null).Select(user => $"{user.Name}:{user.PasswordHash}\n"))));
-        Files = files;
+        Leaving = Leave(choices, sources);
+        Files =
+        [
+            .. Given("before.tar", Archive(before)), .. Given("after.tar", Archive(after)), .. Given("profile", Utf8(choices.Profile)),
+            .. Given("debconf", Utf8(string.Concat(Answers(choices).Select(answer => $"{answer.Package} {answer.Question} {answer.Type} {answer.Value}".TrimEnd(' ') + "\n")))),
+            .. Given("passwords", Utf8(string.Concat(choices.Users.Where(user => user.PasswordHash is not null).Select(user => $"{user.Name}:{user.PasswordHash}\n")))),
+        ];
+        LeavingFiles = [.. Given("sources.tar", Archive(sources)), .. Given("network.tar", Archive([.. NetworkSteps.Files(choices.Network, domain)]))];
     }
 
     /// <summary>The files to hand over, readable by root only: some may hold secrets.</summary>
     public IReadOnlyList<InitrdFile> Files { get; }
+
+    /// <summary>The files that <see cref="Leaving"/> needs beside it, readable by root only.</summary>
+    public IReadOnlyList<InitrdFile> LeavingFiles { get; }
 
     /// <summary>The script to run before packages are installed, at any time after the base system is; empty when there is nothing to do.</summary>
     public string BeforePackages { get; }
 
     /// <summary>The script to run at the end of the install, before logs are saved and the target is unmounted; empty when there is nothing to do.</summary>
     public string AtEnd { get; }
+
+    /// <summary>
+    /// The script to run when nothing more is installed, neither of these choices nor of what builds on them: from there on the system is no longer in
+    /// the installer's network. Empty when there is nothing to do.
+    /// </summary>
+    public string Leaving { get; }
 
     /// <summary>The steps of some choices.</summary>
     /// <param name="choices">The choices.</param>
@@ -165,13 +166,10 @@ internal sealed class TargetSteps
 
         """;
 
+    private static IEnumerable<TargetRepository> Secured(TargetChoices choices) => choices.Repositories.Where(repository => repository.Url.Scheme != "http");
+
     private static IEnumerable<TargetEntry> FinalFiles(TargetChoices choices)
     {
-        foreach (TargetRepository repository in choices.Repositories.Where(repository => repository.Url.Scheme != "http"))
-        {
-            yield return Text(repository.SourcePath, Source(repository, repository.Url.Scheme), Plain);
-        }
-
         foreach (TargetUser user in choices.Users)
         {
             if (user.SshKeys.Count > 0)
@@ -316,8 +314,13 @@ internal sealed class TargetSteps
             script.Append(CultureInfo.InvariantCulture, $"rm -rf \"$target{RunFolder}\"\nrmdir \"$target{Path.GetDirectoryName(RunFolder)}\" 2>/dev/null\n");
         }
 
-        script.Append(NetworkSteps.Script(choices.Network));
         return Whole(script);
+    }
+
+    private static string Leave(TargetChoices choices, TargetEntry[] sources)
+    {
+        var script = new StringBuilder(sources.Length > 0 ? "unpack sources.tar || fail 'repositories: their addresses cannot be written'\n" : "");
+        return Whole(script.Append(NetworkSteps.Script(choices.Network)));
     }
 
     private static string UserAdd(TargetUser user, IReadOnlyList<TargetGroup> groups)
@@ -343,6 +346,10 @@ internal sealed class TargetSteps
 
     private static IEnumerable<(string Name, TargetCommand Command)> Numbered(IReadOnlyList<TargetCommand> commands, int before = 0) =>
         commands.Select((command, index) => ((before + index + 1).ToString("000", CultureInfo.InvariantCulture), command));
+
+    private static byte[] Archive(TargetEntry[] entries) => entries.Length == 0 ? [] : TargetArchive.Write(entries);
+
+    private static IEnumerable<InitrdFile> Given(string name, byte[] content) => content.Length == 0 ? [] : [new InitrdFile($"{Folder}/{name}", Secret, content)];
 
     private static TargetEntry Text(string path, string text, UnixFileMode mode) => new(path, TargetEntryKind.File, mode, Utf8(text));
 

@@ -48,7 +48,9 @@ internal static class UbuntuSeed
             exit 1
         }
 
-        if [ -s "$given/end" ]; then sh "$given/end" || exit 1; fi
+        for script in end leave; do
+            if [ -s "$given/$script" ]; then sh "$given/$script" || exit 1; fi
+        done
         if [ -s "$given/root" ]; then
             chroot /target chpasswd --encrypted <"$given/root" || failed "root's password cannot be set"
         fi
@@ -89,11 +91,12 @@ internal static class UbuntuSeed
             IsoContent.Of("meta-data", string.Create(CultureInfo.InvariantCulture, $"instance-id: \"virtigo-{nonce}\"\n")),
             IsoContent.Of("virtigo/late", Late.Replace("@MARKER@", Marker(nonce), StringComparison.Ordinal)),
             IsoContent.Of("virtigo/steps/end", steps.AtEnd),
+            IsoContent.Of("virtigo/steps/leave", steps.Leaving),
             IsoContent.Of("virtigo/steps/root", choices.Plan.RootPasswordHash.Value is { } hash ? $"root:{hash}\n" : ""),
 
             // A user without a password could not answer sudo's question for it.
             IsoContent.Of("virtigo/steps/sudoers", user is { PasswordHash: null } ? $"{user.Name} ALL=(ALL:ALL) NOPASSWD: ALL\n" : ""),
-            .. steps.Files.Where(file => file.Content.Length > 0)
+            .. steps.Files.Concat(steps.LeavingFiles)
                 .Select(file => IsoContent.Of("virtigo/steps" + file.Path[TargetSteps.Folder.Length..], file.Content.ToArray())),
         ];
     }
