@@ -43,6 +43,7 @@ public sealed class LayerTests(Lab lab, GroundFixture ground)
         Assert.Equal("dave", await machine.ShellAsync("stat -c %U /srv/mine", Cancel));
         Assert.Equal("masked", await machine.ShellAsync("systemctl is-enabled apt-daily.timer", Cancel));
         Assert.Equal("base second", await machine.ShellAsync("for i in $(seq 60); do [ \"$(wc -l < /srv/booted)\" = 2 ] && break; sleep 1; done; tr '\\n' ' ' < /srv/booted | sed 's/ $//'", Cancel));
+        Assert.Equal("http_proxy=http://proxy.lab.example:3128", await machine.ShellAsync("grep ^http_proxy= /etc/environment", Cancel));
         Assert.Equal("", await machine.ShellAsync("systemctl list-units --failed --plain --no-legend", Cancel));
         Assert.Equal("none", await machine.ShellAsync("ls /etc/apt/apt.conf.d/00virtigo-install 2>/dev/null || echo none", Cancel));
         await AssertProfileAsync(second.Manifest.Profile, machine);

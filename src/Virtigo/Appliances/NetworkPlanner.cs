@@ -50,11 +50,11 @@ internal static class NetworkPlanner
         };
     }
 
-    /// <summary>What a spec fixes about the cards, in order.</summary>
+    /// <summary>What a spec fixes about the cards, in order; else what the one fixes that it builds on.</summary>
     /// <inheritdoc cref="Read"/>
-    public static IReadOnlyList<FixedCard> Cards(SettingValues? spec) =>
+    public static IReadOnlyList<FixedCard> Cards(ApplianceSpec spec) => Read(spec.Values).Interfaces is { Count: 0 } && spec.From is { } below ? Cards(below.Value) :
     [
-        .. Read(spec).Interfaces.Select(card => new FixedCard(card.Mac, card.Dhcp,
+        .. Read(spec.Values).Interfaces.Select(card => new FixedCard(card.Mac, card.Dhcp,
             [.. card.Addresses.Where(one => one.IsV4).Select(one => (Ipv4Address.Read(one.Address.GetAddressBytes()), one.PrefixLength))])),
     ];
 

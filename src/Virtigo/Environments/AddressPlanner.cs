@@ -131,7 +131,7 @@ internal static class AddressPlanner
     private static FixedCard? Card(MachineSpec machine, string network)
     {
         int place = machine.Networks.Select(one => one.Network).ToList().IndexOf(network);
-        IReadOnlyList<FixedCard> cards = NetworkPlanner.Cards(machine.Appliance.Values);
+        IReadOnlyList<FixedCard> cards = NetworkPlanner.Cards(machine.Appliance);
         return place < cards.Count ? cards[place] : null;
     }
 

@@ -183,6 +183,16 @@ public sealed class NetworkPlannerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_machine_of_an_appliance_that_builds_on_another_has_the_addresses_of_that_one()
+    {
+        EnvironmentSpec spec = await EnvironmentAsync("machines: {web: layer.yml}\n");
+        IReadOnlyList<NetworkPlan> networks = AddressPlanner.Networks(spec);
+
+        NicPlan card = Assert.Single(AddressPlanner.Nics(spec, networks)["web"]);
+        Assert.Equal(("192.0.2.0/24", "192.0.2.10", true), (networks[0].Subnet.ToString(), card.Address.ToString(), card.BringsAddress));
+    }
+
+    [Fact]
     public async Task Each_card_has_the_network_and_the_ethernet_address_that_its_place_says()
     {
         EnvironmentSpec spec = await EnvironmentAsync("""
@@ -262,6 +272,7 @@ public sealed class NetworkPlannerTests : IDisposable
     private async Task<EnvironmentSpec> EnvironmentAsync(string yaml)
     {
         await File.WriteAllTextAsync(Path.Combine(_folder, "web.yml"), Whole, Token);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "layer.yml"), "from: web.yml\npackages: [nginx]\n", Token);
         await File.WriteAllTextAsync(Path.Combine(_folder, "env.yml"), yaml, Token);
         return await EnvironmentReader.LoadAsync(Path.Combine(_folder, "env.yml"), Token);
     }

@@ -87,29 +87,30 @@ public sealed class InstallHooksTests
 
     /// <summary>What builds on an appliance is installed over the installer's network, whatever network the appliance is to have.</summary>
     [Theory]
-    [InlineData("", "below beside\nabove beside\n", false)]
-    [InlineData("exit 1", "below beside\n", true)]
+    [InlineData("", "sources.tar\nnetwork.tar\n", false)]
+    [InlineData("exit 1", "sources.tar\n", true)]
     public async Task A_system_leaves_the_installers_network_when_all_that_builds_on_it_is_installed(string end, string done, bool failed)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("virtigo-leaving");
         try
         {
             var network = new TargetNetwork { Proxy = new Uri("http://proxy.example:3128") };
-            DebianChoices choices = Choices(null) with { Target = TargetChoices.None with { Network = network } };
-            IReadOnlyList<InitrdFile> below = InstallHooks.Own(choices, "", "n0nce", more: true), above = InstallHooks.Layer(choices, 1, "n0nce", more: false);
-            foreach (InitrdFile file in below.Concat(above).Where(file => file.Path.StartsWith("virtigo/leaving/", StringComparison.Ordinal)))
+            DebianChoices above = Choices(null) with { Target = TargetChoices.None with { Network = network } };
+            DebianChoices below = above with { Target = above.Target with { Repositories = TargetStepsTests.Everything.Repositories } };
+            IReadOnlyList<InitrdFile> first = InstallHooks.Own(below, "", "n0nce", more: true), second = InstallHooks.Layer(above, 1, "n0nce", more: false);
+            InitrdFile[] leaving = [.. first.Concat(second).Where(file => file.Path.StartsWith("virtigo/leaving/", StringComparison.Ordinal))];
+            Assert.Equal(["000/leave", "000/sources.tar", "001/leave", "001/network.tar"], leaving.Select(file => file.Path["virtigo/leaving/".Length..]));
+            foreach (InitrdFile file in leaving)
             {
-                bool isFirst = below.Contains(file);
                 string path = Path.Combine(folder.FullName, file.Path);
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 await File.WriteAllTextAsync(path, file.Path.EndsWith("/leave", StringComparison.Ordinal)
-                    ? $"echo $(cat $VIRTIGO_GIVEN/network.tar) >>{folder.FullName}/done\n{(isFirst ? end : "")}\n"
-                    : isFirst ? "below beside" : "above beside", TestContext.Current.CancellationToken);
+                    ? $"echo $(basename $VIRTIGO_GIVEN/*.tar) >>{folder.FullName}/done\n{end}\n" : "", TestContext.Current.CancellationToken);
             }
 
-            string[] hooks = [.. Hooks(null).Concat(below).Select(file => file.Path).Where(path => path.StartsWith("usr/lib/finish-install.d/9", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)];
-            Assert.Equal(["93virtigo-more", "93virtigo-network", "94virtigo"], hooks.Select(Path.GetFileName).Where(name => name!.StartsWith("93virtigo-", StringComparison.Ordinal) || name == "94virtigo"));
-            string script = Text(below.Single(file => file.Path.EndsWith("/93virtigo-network", StringComparison.Ordinal))).Replace("/virtigo/", $"{folder.FullName}/virtigo/", StringComparison.Ordinal);
+            string[] hooks = [.. Hooks(null).Concat(first).Select(file => Path.GetFileName(file.Path)).Where(name => name.StartsWith('9')).Distinct().Order(StringComparer.Ordinal)];
+            Assert.Equal(["93virtigo-more", "93virtigo-network", "94virtigo"], hooks.SkipWhile(name => name != "93virtigo-more").Take(3));
+            string script = Text(first.Single(file => file.Path.EndsWith("/93virtigo-network", StringComparison.Ordinal))).Replace("/virtigo/", $"{folder.FullName}/virtigo/", StringComparison.Ordinal);
             using Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", script]))!;
             await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
 

@@ -58,7 +58,7 @@ internal static class InstallHooks
     public static IReadOnlyList<InitrdFile> Own(DebianChoices choices, string preseed, string nonce, bool more = false)
     {
         DebianUser? user = choices.User.Value;
-        TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
+        TargetSteps steps = Steps(choices, more);
         return
         [
             Secret("virtigo/own.cfg", preseed),
@@ -85,7 +85,7 @@ internal static class InstallHooks
     /// <param name="more">Whether an appliance that builds on this one follows.</param>
     public static IReadOnlyList<InitrdFile> Layer(DebianChoices choices, int part, string nonce, bool more)
     {
-        TargetSteps steps = TargetSteps.For(choices.Target, choices.Domain.Value);
+        TargetSteps steps = Steps(choices, more);
         string packages = string.Join(' ', choices.Packages.Value.Select(ShellQuote.Word));
         return
         [
@@ -97,6 +97,10 @@ internal static class InstallHooks
             .. Ending(choices.Machine, nonce, more),
         ];
     }
+
+    // What builds on an appliance has its network too.
+    private static TargetSteps Steps(DebianChoices choices, bool more) =>
+        TargetSteps.For(more ? choices.Target with { Network = TargetNetwork.None } : choices.Target, choices.Domain.Value);
 
     private static IEnumerable<InitrdFile> Leaving(TargetSteps steps, int part)
     {
