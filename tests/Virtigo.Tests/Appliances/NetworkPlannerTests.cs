@@ -148,6 +148,8 @@ public sealed class NetworkPlannerTests : IDisposable
         Assert.Equal("# its own\nnohook resolv.conf\n", shell.Read("etc/dhcpcd.conf"));
         Assert.Contains("Acquire::https::Proxy \"http://proxy.corp.example:3128\";\n", shell.Read("etc/apt/apt.conf.d/80proxy"), StringComparison.Ordinal);
         Assert.Contains("https_proxy=http://proxy.corp.example:3128\n", shell.Read("etc/environment"), StringComparison.Ordinal);
+        string[] order = [.. shell.Calls().Where(call => call[0] is "tar" or "env").Select(call => call[0])];
+        Assert.Equal(["tar", "env", "tar"], order);
     }
 
     [Fact]
