@@ -1,11 +1,10 @@
 using Virtigo.Environments;
-using Virtigo.Images;
 using Xunit;
 
 namespace Virtigo.GuestTests;
 
 /// <summary>Two machines of the one installed image, booted once for all tests that fork them.</summary>
-public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
+public sealed class EnvironmentFixture : IDisposable
 {
     /// <summary>The machines, as a file describes them.</summary>
     public const string Machines = """
@@ -17,46 +16,43 @@ public sealed class EnvironmentFixture(Lab lab) : IAsyncDisposable
           - server: echo ready > /run/prepared
         """;
 
-    private readonly SemaphoreSlim _turn = new(1);
-    private EnvironmentSnapshot? _ready;
+    private readonly Lab _lab;
+    private readonly Lazy<Task<EnvironmentSnapshot>> _ready;
+
+    public EnvironmentFixture(Lab lab)
+    {
+        _lab = lab;
+        _ready = new(PrepareAsync);
+    }
 
     /// <summary>The folder of the file.</summary>
     public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("virtigo-environment");
 
     /// <summary>The ready environment.</summary>
-    public async Task<EnvironmentSnapshot> ReadyAsync()
-    {
-        CancellationToken cancel = TestContext.Current.CancellationToken;
-        await _turn.WaitAsync(cancel);
-        try
-        {
-            if (_ready is null)
-            {
-                StoredImage _ = await lab.Golden;
-                File.Copy(lab.Example, Path.Combine(Folder.FullName, "web.yml"), overwrite: true);
-                string file = Path.Combine(Folder.FullName, "pair.yml");
-                await File.WriteAllTextAsync(file, Machines, cancel);
-                using IDisposable places = await lab.AllPlacesAsync();
-                _ready = await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: cancel);
-            }
-
-            return _ready;
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+    public Task<EnvironmentSnapshot> Ready => _ready.Value;
 
     /// <summary>A fork of it.</summary>
-    public async Task<VirtualEnvironment> ForkAsync() => await (await ReadyAsync()).ForkAsync(TestContext.Current.CancellationToken);
+    public async Task<VirtualEnvironment> ForkAsync() => await (await Ready).ForkAsync(TestContext.Current.CancellationToken);
 
-    public ValueTask DisposeAsync()
+    public void Dispose()
     {
-        _ready?.Dispose();
-        _turn.Dispose();
+        if (_ready is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true } ready })
+        {
+            ready.Result.Dispose();
+        }
+
         Folder.Delete(recursive: true);
-        return ValueTask.CompletedTask;
+    }
+
+    private async Task<EnvironmentSnapshot> PrepareAsync()
+    {
+        CancellationToken cancel = TestContext.Current.CancellationToken;
+        await _lab.Golden;
+        File.Copy(_lab.Example, Path.Combine(Folder.FullName, "web.yml"), overwrite: true);
+        string file = Path.Combine(Folder.FullName, "pair.yml");
+        await File.WriteAllTextAsync(file, Machines, cancel);
+        using IDisposable places = await _lab.AllPlacesAsync();
+        return await VirtualEnvironment.FromFile(file).PrepareAsync(cancellationToken: cancel);
     }
 }
 

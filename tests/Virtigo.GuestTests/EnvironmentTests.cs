@@ -202,7 +202,7 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
     [Fact]
     public async Task Nothing_is_left_of_a_fork_even_when_its_guest_floods_or_powers_off()
     {
-        EnvironmentSnapshot ready = await fixture.ReadyAsync();
+        EnvironmentSnapshot ready = await fixture.Ready;
         string[] folders;
         int[] guests;
         await using (VirtualEnvironment shop = await ready.ForkAsync(Cancel))
@@ -223,7 +223,7 @@ public sealed class EnvironmentTests(EnvironmentFixture fixture)
     [Fact]
     public async Task The_second_preparation_boots_nothing()
     {
-        EnvironmentSnapshot first = await fixture.ReadyAsync();
+        EnvironmentSnapshot first = await fixture.Ready;
         long start = Stopwatch.GetTimestamp();
         using EnvironmentSnapshot second = await VirtualEnvironment.FromFile(Path.Combine(fixture.Folder.FullName, "pair.yml")).PrepareAsync(cancellationToken: Cancel);
 

@@ -7,13 +7,13 @@ namespace Virtigo.GuestTests;
 /// An appliance that others build on, and that nobody has built before: the first that builds on it goes on from where the golden image's installer was
 /// saved, and has to save where the ground is complete; the next goes on from there. It has all that a spec may say.
 /// </summary>
-public sealed class GroundFixture(Lab lab) : IAsyncLifetime
+public sealed class GroundFixture : IAsyncLifetime
 {
     /// <summary>The password of <c>bob</c>, which is to be found nowhere.</summary>
     public const string Password = "correct horse battery";
 
     /// <summary>The first that builds on it.</summary>
-    public const string Desk = """
+    public const string DeskSpec = """
         from: ground.yml
         hostname: desk
         packages: [bc, -nano]
@@ -51,8 +51,14 @@ public sealed class GroundFixture(Lab lab) : IAsyncLifetime
           curl virtigo/other string from the preseed
         """;
 
-    private readonly SemaphoreSlim _turn = new(1);
-    private StoredImage? _desk;
+    private readonly Lab _lab;
+    private readonly Lazy<Task<StoredImage>> _desk;
+
+    public GroundFixture(Lab lab)
+    {
+        _lab = lab;
+        _desk = new(BuildDeskAsync);
+    }
 
     /// <summary>The folder of the specs, <c>ground.yml</c> among them.</summary>
     public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("virtigo-ground");
@@ -73,25 +79,12 @@ public sealed class GroundFixture(Lab lab) : IAsyncLifetime
 
     public ValueTask DisposeAsync()
     {
-        _turn.Dispose();
         Folder.Delete(recursive: true);
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The image of <see cref="Desk"/>.</summary>
-    public async Task<StoredImage> DeskAsync()
-    {
-        await _turn.WaitAsync(Cancel);
-        try
-        {
-            await lab.Golden;
-            return _desk ??= await BuildAsync("desk", Desk);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+    /// <summary>The image of <see cref="DeskSpec"/>.</summary>
+    public Task<StoredImage> Desk => _desk.Value;
 
     /// <summary>Builds an appliance.</summary>
     /// <param name="name">What its file and its image are called.</param>
@@ -101,10 +94,16 @@ public sealed class GroundFixture(Lab lab) : IAsyncLifetime
     {
         string file = Path.Combine(Folder.FullName, name + ".yml");
         await File.WriteAllTextAsync(file, spec, Cancel);
-        using IDisposable place = await lab.PlaceAsync(isLong: true);
-        CommandResult result = await lab.RunAsync(["build", file, .. how]);
+        using IDisposable place = await _lab.PlaceAsync(isLong: true);
+        CommandResult result = await _lab.RunAsync(["build", file, .. how]);
         Assert.True(result.ExitCode == 0, $"virtigo build ended with {result.ExitCode}:\n{result.People}");
-        return new ImageStore(lab.Paths).Find(name);
+        return new ImageStore(_lab.Paths).Find(name);
+    }
+
+    private async Task<StoredImage> BuildDeskAsync()
+    {
+        await _lab.Golden;
+        return await BuildAsync("desk", DeskSpec);
     }
 }
 

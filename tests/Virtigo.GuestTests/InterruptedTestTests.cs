@@ -18,7 +18,7 @@ public sealed class InterruptedTestTests(Lab lab, EnvironmentFixture fixture)
     [InlineData("KILL", 137)]
     public async Task A_run_that_is_ended_in_the_middle_leaves_nothing(string signal, int exitCode)
     {
-        await fixture.ReadyAsync();
+        await fixture.Ready;
         string file = Path.Combine(fixture.Folder.FullName, "endless.yml");
         await File.WriteAllTextAsync(file, EnvironmentFixture.Machines + "\ntests:\n  never ends:\n    - client: echo begun > /dev/ttyS0; sleep 3600\n", Cancel);
 

@@ -13,7 +13,7 @@ public sealed class LayerTests(Lab lab, GroundFixture ground)
     [Fact]
     public async Task What_builds_on_another_is_installed_as_a_layer_and_is_that_one_and_what_it_adds()
     {
-        StoredImage first = await ground.DeskAsync();
+        StoredImage first = await ground.Desk;
         Assert.Contains(first.Manifest.Timings, timing => timing.Stage == "install: packages");
 
         StoredImage second = await ground.BuildAsync("layer-two", """
@@ -74,7 +74,7 @@ public sealed class LayerTests(Lab lab, GroundFixture ground)
     public async Task A_layer_is_the_same_as_the_whole_installed_from_the_beginning()
     {
         const string yaml = "from: ground.yml\npackages: [dc]\nusers: [dave]\n";
-        await ground.DeskAsync();
+        await ground.Desk;
         StoredImage layer = await ground.BuildAsync("layer", yaml);
         StoredImage whole = await ground.BuildAsync("layer-whole", yaml, "--full");
 

@@ -32,7 +32,7 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
     public async Task A_second_appliance_installs_no_base_system_and_is_as_described()
     {
         StoredImage first = await lab.Golden;
-        StoredImage image = await ground.DeskAsync();
+        StoredImage image = await ground.Desk;
 
         // A golden image that is kept may be older than the archive's last news, which no saved installer has.
         if (image.Manifest.Archives.SequenceEqual(first.Manifest.Archives))
@@ -90,7 +90,7 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
     [Fact]
     public async Task A_machine_with_addresses_of_its_own_has_them_in_an_environment()
     {
-        await ground.DeskAsync();
+        await ground.Desk;
         File.Copy(lab.Example, Path.Combine(ground.Folder.FullName, "web.yml"));
         await File.WriteAllTextAsync(Path.Combine(ground.Folder.FullName, "env.yml"), Networked, Cancel);
 
@@ -104,8 +104,8 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
     [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task It_is_the_same_as_one_installed_from_the_beginning()
     {
-        StoredImage saved = await ground.DeskAsync();
-        StoredImage full = await ground.BuildAsync("desk-full", GroundFixture.Desk, "--full");
+        StoredImage saved = await ground.Desk;
+        StoredImage full = await ground.BuildAsync("desk-full", GroundFixture.DeskSpec, "--full");
 
         Assert.Equal(full.Manifest.Packages, saved.Manifest.Packages);
         SystemViews.AssertSame(await SystemViews.LookAsync(lab, full.DiskPath), await SystemViews.LookAsync(lab, saved.DiskPath));

@@ -25,7 +25,7 @@ public sealed class StressTests(Lab lab, EnvironmentFixture fixture)
     [Fact]
     public async Task Environments_that_are_mistreated_leave_the_others_alone_and_nothing_behind()
     {
-        EnvironmentSnapshot ready = await fixture.ReadyAsync();
+        EnvironmentSnapshot ready = await fixture.Ready;
         Assert.SkipWhen(ready.ForksThatFit < 2, "This host has no memory for two environments at once.");
         using IDisposable places = await lab.AllPlacesAsync();
         long heap = GC.GetTotalMemory(forceFullCollection: true);

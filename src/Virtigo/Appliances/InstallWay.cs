@@ -41,11 +41,11 @@ internal static class InstallWay
         [
             .. DebianAnswers.Own(choices).Select(answer => $"{answer.Question} {answer.Type} {(answer.Secret ? "" : answer.Value)}"),
             .. (index == 0 ? InstallHooks.Own(choices, "", "") : InstallHooks.Layer(choices, index, "", more: false))
-                .Where(file => !file.Path.StartsWith(TargetSteps.Folder, StringComparison.Ordinal) && !file.Path.EndsWith(".tar", StringComparison.Ordinal)).Select(file => file.Text),
+                .Where(file => !file.IsHanded).Select(file => file.Text),
         ];
     }
 
-    // What the plan's own steps are handed is in its fingerprint, and where a command was written does not matter.
+    // Where a command was written does not matter.
     private static DebianChoices Nameless(DebianChoices choices) =>
         choices with { Target = choices.Target with { Run = [.. choices.Target.Run.Select(command => command with { Origin = "" })] } };
 

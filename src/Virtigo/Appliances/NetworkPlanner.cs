@@ -50,9 +50,9 @@ internal static class NetworkPlanner
         };
     }
 
-    /// <summary>What a spec fixes about the cards, in order; else what the one fixes that it builds on.</summary>
+    /// <summary>What an appliance fixes about its cards, in order. Of appliances that build on each other the undermost says it, for all of them.</summary>
     /// <inheritdoc cref="Read"/>
-    public static IReadOnlyList<FixedCard> Cards(ApplianceSpec spec) => Read(spec.Values).Interfaces is { Count: 0 } && spec.From is { } below ? Cards(below.Value) :
+    public static IReadOnlyList<FixedCard> Cards(ApplianceSpec spec) => spec.From is { } below ? Cards(below.Value) :
     [
         .. Read(spec.Values).Interfaces.Select(card => new FixedCard(card.Mac, card.Dhcp,
             [.. card.Addresses.Where(one => one.IsV4).Select(one => (Ipv4Address.Read(one.Address.GetAddressBytes()), one.PrefixLength))])),

@@ -9,6 +9,9 @@ namespace Virtigo.Installers.Debian;
 /// <param name="Content">The content.</param>
 internal sealed record InitrdFile(string Path, UnixFileMode Mode, ReadOnlyMemory<byte> Content)
 {
+    /// <summary>Whether it is what the steps of a plan are handed, byte for byte as the plan has it, and so in the plan's fingerprint.</summary>
+    public bool IsHanded { get; init; }
+
     /// <summary>Path and content of a file that is text, for the key of what it goes into.</summary>
     public string Text => $"{Path}\n{Encoding.UTF8.GetString(Content.Span)}";
 }

@@ -349,7 +349,7 @@ internal sealed class TargetSteps
 
     private static byte[] Archive(TargetEntry[] entries) => entries.Length == 0 ? [] : TargetArchive.Write(entries);
 
-    private static IEnumerable<InitrdFile> Given(string name, byte[] content) => content.Length == 0 ? [] : [new InitrdFile($"{Folder}/{name}", Secret, content)];
+    private static IEnumerable<InitrdFile> Given(string name, byte[] content) => content.Length == 0 ? [] : [new InitrdFile($"{Folder}/{name}", Secret, content) { IsHanded = true }];
 
     private static TargetEntry Text(string path, string text, UnixFileMode mode) => new(path, TargetEntryKind.File, mode, Utf8(text));
 
