@@ -52,7 +52,18 @@ public sealed class BootedCopy : IAsyncDisposable
         }), place);
         try
         {
-            await copy.UpAsync(() => QemuImage.CreateOverlayAsync(disk, larger?.Bytes, overlay, cancellationToken), overlay, cancellationToken);
+            await EmulatedBoot.RunAsync(accelerator.Accelerator, async () =>
+            {
+                await QemuImage.CreateOverlayAsync(disk, larger?.Bytes, overlay, cancellationToken);
+                await copy._machine.StartAsync(cancellationToken);
+                await copy._machine.WaitUntilReadyAsync(cancellationToken);
+                await copy.ShellAsync("systemctl is-system-running --wait", cancellationToken);
+            }, async crash =>
+            {
+                TestContext.Current.SendDiagnosticMessage("{0} It boots once more.", crash.Message);
+                await copy._machine.PowerCutAsync(cancellationToken);
+                File.Delete(overlay);
+            });
             return copy;
         }
         catch
@@ -78,27 +89,5 @@ public sealed class BootedCopy : IAsyncDisposable
         _work.Dispose();
         _sockets.Dispose();
         _place.Dispose();
-    }
-
-    // Emulation makes one in some hundred boots crash that are good: a crash counts when it happens again.
-    private async Task UpAsync(Func<Task> makeDisk, string disk, CancellationToken cancellationToken)
-    {
-        for (bool again = false; ; again = true)
-        {
-            await makeDisk();
-            try
-            {
-                await _machine.StartAsync(cancellationToken);
-                await _machine.WaitUntilReadyAsync(cancellationToken);
-                await ShellAsync("systemctl is-system-running --wait", cancellationToken);
-                return;
-            }
-            catch (VirtigoException crash) when (crash.GuestCrashed && !again)
-            {
-                TestContext.Current.SendDiagnosticMessage("{0} It boots once more.", crash.Message);
-                await _machine.PowerCutAsync(cancellationToken);
-                File.Delete(disk);
-            }
-        }
     }
 }

@@ -220,7 +220,7 @@ public static class Tiers
 {
     public const string Name = "Tier";
 
-    /// <summary>Installs a system of its own: what takes too long for every change.</summary>
+    /// <summary>What takes too long for every change: mostly what installs a system of its own.</summary>
     public const string Thorough = nameof(Thorough);
 }
 

@@ -49,7 +49,6 @@ public sealed class NamedFailureTests(Lab lab)
 
     private async Task InstallAsync(Func<Answer, bool> keep, bool withArchives = true)
     {
-        await lab.Golden;
         using IDisposable place = await lab.PlaceAsync();
         InstallerBuild installer = await lab.Installer;
         AppliancePlan plan = await lab.PlanAsync();

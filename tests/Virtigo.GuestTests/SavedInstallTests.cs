@@ -88,6 +88,7 @@ public sealed class SavedInstallTests(Lab lab, GroundFixture ground)
     }
 
     [Fact]
+    [Trait(Tiers.Name, Tiers.Thorough)]
     public async Task A_machine_with_addresses_of_its_own_has_them_in_an_environment()
     {
         await ground.Desk;

@@ -3,11 +3,15 @@ using Virtigo.Machines;
 using Virtigo.Xunit;
 using Xunit;
 
-[assembly: AssemblyFixture(typeof(Database))]
-
 /// <summary>The recipe with a database, in C# and as the test of the file: both begin with the same ready machines.</summary>
 public sealed class Database() : EnvironmentFixture("database.yml");
 
+/// <summary>What needs it. It installs PostgreSQL twice before it is ready, which takes too long for every change.</summary>
+[CollectionDefinition]
+[Trait("Tier", "Thorough")]
+public sealed class Databases : ICollectionFixture<Database>;
+
+[Collection<Databases>]
 public sealed class DatabaseTests(Database database) : ForkedTest<Database>(database)
 {
     #region fail-over
@@ -40,6 +44,7 @@ public sealed class DatabaseTests(Database database) : ForkedTest<Database>(data
 }
 
 /// <summary>The same in the file itself.</summary>
+[Collection<Databases>]
 public sealed class DatabaseFileTests(Database database)
 {
     [Fact]

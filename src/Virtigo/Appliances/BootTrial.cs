@@ -41,9 +41,7 @@ internal sealed record BootTrial
     /// <summary>Looks at the system when it is up and well; null for nothing more to see.</summary>
     public Func<IGuestShell, CancellationToken, Task>? Look { get; init; }
 
-    /// <summary>
-    /// Boots it. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
-    /// </summary>
+    /// <summary>Boots it; once more, when emulation may have made it crash.</summary>
     /// <param name="hypervisor">Runs it.</param>
     /// <param name="accelerator">How its code runs.</param>
     /// <param name="speed">Scales the time limit.</param>
@@ -54,15 +52,13 @@ internal sealed record BootTrial
     public async Task<BootReport> RunAsync(
         IHypervisor hypervisor, Accelerator accelerator, HostSpeed speed, TimeProvider clock, Action<string> note, CancellationToken cancellationToken)
     {
-        try
-        {
-            return await RunOnceAsync(hypervisor, accelerator, speed, clock, cancellationToken);
-        }
-        catch (VirtigoException crash) when (crash.GuestCrashed && accelerator == Accelerator.Tcg)
+        BootReport? report = null;
+        await EmulatedBoot.RunAsync(accelerator, async () => report = await RunOnceAsync(hypervisor, accelerator, speed, clock, cancellationToken), crash =>
         {
             note($"{crash.Message} It is emulated, and emulation may be the cause: it boots once more.");
-            return await RunOnceAsync(hypervisor, accelerator, speed, clock, cancellationToken);
-        }
+            return Task.CompletedTask;
+        });
+        return report!;
     }
 
     private async Task<BootReport> RunOnceAsync(

@@ -1,5 +1,4 @@
 using Virtigo.Environments.Steps;
-using Virtigo.Hypervisors;
 using Virtigo.Machines;
 
 namespace Virtigo.Environments;
@@ -50,31 +49,22 @@ internal sealed class EnvironmentBoot(EnvironmentHost host, EnvironmentPlan plan
             log.Progress("boot", null, $"{what.Name} is up");
         }));
 
-    /// <summary>
-    /// Starts a machine until it answers. QEMU's emulation makes one in some hundred boots crash that are good: there, a crash counts when it happens again.
-    /// </summary>
-    private async Task StartAsync(VirtualEnvironment environment, MachinePlan what, Machine machine, CancellationToken cancellationToken)
-    {
-        for (bool again = false; ; again = true)
+    /// <summary>Starts a machine until it answers.</summary>
+    private Task StartAsync(VirtualEnvironment environment, MachinePlan what, Machine machine, CancellationToken cancellationToken) =>
+        EmulatedBoot.RunAsync(host.Accelerator, async () =>
         {
             await environment.Folder.MakeDisksAsync(what, cancellationToken);
             await machine.StartAsync(cancellationToken);
-            try
+            await machine.WaitUntilReadyAsync(cancellationToken);
+        }, async crash =>
+        {
+            log.Note($"{crash.Message}\nIt is emulated, and emulation may be the cause: {what.Name} boots once more.");
+            await machine.PowerCutAsync(cancellationToken);
+            foreach (string disk in environment.Folder.Disks(what))
             {
-                await machine.WaitUntilReadyAsync(cancellationToken);
-                return;
+                File.Delete(disk);
             }
-            catch (VirtigoException crash) when (crash.GuestCrashed && !again && host.Accelerator == Accelerator.Tcg)
-            {
-                log.Note($"{crash.Message}\nIt is emulated, and emulation may be the cause: {what.Name} boots once more.");
-                await machine.PowerCutAsync(cancellationToken);
-                foreach (string disk in environment.Folder.Disks(what))
-                {
-                    File.Delete(disk);
-                }
-            }
-        }
-    }
+        });
 
     private async Task StepAsync(VirtualEnvironment environment, Step step, CancellationToken cancellationToken)
     {
