@@ -251,7 +251,7 @@ public sealed class ExportTests : IDisposable
     [Theory]
     [InlineData("echo no key >&2; exit 7;", "ended with 7", "no key")]
     [InlineData("true", "made no file", "true SHA256SUMS")]
-    [InlineData("no-such-tool-here", "ended with 127", "no-such-tool-here:")]
+    [InlineData("/no-such-folder/no-such-tool", "ended with 127", "no-such-tool: not found")]
     public async Task A_signing_tool_that_fails_leaves_everything_as_it_was(string command, string said, string why)
     {
         StoredImage image = await _test.SealRealAsync("a");

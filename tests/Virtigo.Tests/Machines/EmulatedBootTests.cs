@@ -9,14 +9,13 @@ public sealed class EmulatedBootTests
     [Fact]
     public async Task A_crash_under_emulation_counts_when_it_happens_again()
     {
-        var crash = GuestCrash.Failure(FailureKind.Guest, "Machine a", 0, "", "");
-        Assert.Equal(["boot", "crashed", "boot"], await RunAsync(Accelerator.Tcg, crash));
-        Assert.Equal(["boot", "crashed", "boot", "failed"], await RunAsync(Accelerator.Tcg, crash, crash));
+        Assert.Equal(["boot", "crashed", "boot"], await RunAsync(Accelerator.Tcg, Crash()));
+        Assert.Equal(["boot", "crashed", "boot", "failed"], await RunAsync(Accelerator.Tcg, Crash(), Crash()));
     }
 
     [Fact]
     public async Task A_crash_on_a_real_processor_counts() =>
-        Assert.Equal(["boot", "failed"], await RunAsync(Accelerator.Kvm, GuestCrash.Failure(FailureKind.Guest, "Machine a", 1, "", "")));
+        Assert.Equal(["boot", "failed"], await RunAsync(Accelerator.Kvm, Crash()));
 
     [Fact]
     public async Task What_is_no_crash_counts()
@@ -24,6 +23,8 @@ public sealed class EmulatedBootTests
         var late = new VirtigoException(FailureKind.Guest, "Machine a was not up in time.");
         Assert.Equal(["boot", "failed"], await RunAsync(Accelerator.Tcg, late));
     }
+
+    private static VirtigoException Crash() => GuestCrash.Failure(FailureKind.Guest, "Machine a", 1, "", "");
 
     /// <summary>What happens, in order, when boots fail one after the other, and the one after these does not.</summary>
     private static async Task<IReadOnlyList<string>> RunAsync(Accelerator accelerator, params VirtigoException[] failures)
